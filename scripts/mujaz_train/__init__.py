@@ -1,0 +1,1 @@
+"""Shared parts of the mujaz training scripts: text rules, corpora, the model, and its data."""

@@ -1,0 +1,104 @@
+"""From records to padded batches, the same input rows that `src/pipeline` and `src/tasks/stance.rs` make."""
+
+import random
+
+import torch
+
+from . import text as rules
+
+LENGTHS = [32, 64, 96, 128, 192, 256, 384, 512]
+
+
+class Encoder:
+    """Tokenises records. `specials` is the `specials` object of the mujaz configuration."""
+
+    def __init__(self, tokenizer, specials, window, stance_window):
+        self.tokenizer = tokenizer
+        self.cls, self.sep = (tokenizer.token_to_id(specials[k]) for k in ("cls", "sep"))
+        self.kinds = {k: tokenizer.token_to_id(specials[k]) for k in ("entity", "claim")}
+        self.mask = tokenizer.token_to_id("<mask>") or tokenizer.token_to_id("[MASK]")
+        self.window, self.stance_window = window, stance_window
+
+    def part(self, body):
+        """(ids, spans of words, word of each piece) of a title or a text."""
+        encoding = self.tokenizer.encode(body, add_special_tokens=False)
+        spans = rules.words(body)
+        word, owners = 0, []
+        for start, _ in encoding.offsets:
+            while word + 1 < len(spans) and start >= spans[word][1]:
+                word += 1
+            owners.append(word)
+        return encoding.ids, spans, owners
+
+    def article(self, record, sentences=None):
+        """`[CLS] title [SEP] text [SEP]` cut to the window.
+
+        Returns ids, content (1 for pieces of words), first pieces as (row, field, start, end) and, where
+        `sentences` are given as (start, end) in the text, the sentence of each piece (-1 for none).
+        """
+        ids, content, firsts, groups = [self.cls], [0], [], [-1]
+        for field in ("title", "text"):
+            body = record.get(field) or ""
+            pieces, spans, owners = self.part(body)
+            last, sentence = -1, 0
+            for piece, owner in zip(pieces, owners):
+                if len(ids) >= self.window - 1:
+                    break
+                if owner != last:
+                    firsts.append((len(ids), field, *spans[owner]))
+                last = owner
+                group = -1
+                if sentences is not None and field == "text":
+                    while sentence + 1 < len(sentences) and spans[owner][0] >= sentences[sentence][1]:
+                        sentence += 1
+                    group = sentence
+                ids.append(piece)
+                content.append(1)
+                groups.append(group)
+            if (field == "title" and pieces) or field == "text":
+                ids.append(self.sep)
+                content.append(0)
+                groups.append(-1)
+        return ids, content, firsts, groups
+
+    def pair(self, record, target, kind):
+        """`[CLS] kind target [SEP] title [SEP] text [SEP]`, the article's part with type 1; ids and where the text begins."""
+        question = self.tokenizer.encode(target, add_special_tokens=False).ids[: self.stance_window // 2]
+        ids = [self.cls, self.kinds[kind], *question, self.sep]
+        first = len(ids)
+        title = self.tokenizer.encode(record.get("title") or "", add_special_tokens=False).ids
+        body = self.tokenizer.encode(record["text"][: self.stance_window * 10], add_special_tokens=False).ids
+        ids += title + ([self.sep] if title and body else []) + body
+        return [*ids[: self.stance_window - 1], self.sep], first
+
+
+def pad(rows, fill, length):
+    return torch.tensor([row + [fill] * (length - len(row)) for row in rows])
+
+
+def padded(length):
+    return next((n for n in LENGTHS if n >= length), length)
+
+
+def bio(firsts, entities, labels):
+    """A label index for each word: B on the first word of an entity, I on the others."""
+    out = []
+    spans = {(e.get("field", "text"), e["start"], e["end"]): e["type"] for e in entities}
+    for _, field, start, end in firsts:
+        hit = next(((s, t) for (f, s, e), t in spans.items() if f == field and s < end and start < e), None)
+        out.append(labels.index(f"{'B' if start <= hit[0] else 'I'}-{hit[1]}") if hit else 0)
+    return out
+
+
+def collate(rows, pad_id):
+    """ids, types, mask from (ids, types) rows."""
+    length = padded(max(len(ids) for ids, _ in rows))
+    ids = pad([i for i, _ in rows], pad_id, length)
+    types = pad([t for _, t in rows], 0, length)
+    mask = pad([[1] * len(i) for i, _ in rows], 0, length)
+    return ids, types, mask
+
+
+def blank(ids, share, mask_id, rng: random.Random, first=1):
+    """Replace a share of the pieces by <mask>: the only regulariser that a CPU affords inside the encoder."""
+    return [mask_id if i >= first and mask_id is not None and rng.random() < share else piece for i, piece in enumerate(ids)]

@@ -1,0 +1,177 @@
+"""The multi-task model in PyTorch: a BERT-family encoder and the heads of `src/model/heads.rs`, under the same names."""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+from transformers import AutoConfig, AutoModel
+
+STANCES = ["favor", "against", "neutral", "unrelated"]
+
+
+class SelfAttention(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.query, self.key, self.value = (nn.Linear(size, size) for _ in range(3))
+
+
+class Projection(nn.Module):
+    """A linear layer and the layer norm after its residual."""
+
+    def __init__(self, inputs, size, eps):
+        super().__init__()
+        self.dense = nn.Linear(inputs, size)
+        self.LayerNorm = nn.LayerNorm(size, eps=eps)
+
+
+class Attention(nn.Module):
+    def __init__(self, size, eps):
+        super().__init__()
+        self.self = SelfAttention(size)
+        self.output = Projection(size, size, eps)
+
+
+class Up(nn.Module):
+    def __init__(self, size, feed_forward):
+        super().__init__()
+        self.dense = nn.Linear(size, feed_forward)
+
+
+class Layer(nn.Module):
+    """A post-norm transformer layer with BERT's parameter names."""
+
+    def __init__(self, size, feed_forward, heads, eps):
+        super().__init__()
+        self.heads = heads
+        self.attention = Attention(size, eps)
+        self.intermediate = Up(size, feed_forward)
+        self.output = Projection(feed_forward, size, eps)
+
+    def forward(self, x, mask):
+        batch, length, size = x.shape
+        split = lambda t: t.view(batch, length, self.heads, size // self.heads).transpose(1, 2)
+        part = self.attention.self
+        scores = split(part.query(x)) @ split(part.key(x)).transpose(-1, -2) / (size // self.heads) ** 0.5
+        weights = scores.masked_fill(~mask[:, None, None, :], -1e9).softmax(-1)
+        context = (weights @ split(part.value(x))).transpose(1, 2).reshape(batch, length, size)
+        x = self.attention.output.LayerNorm(x + self.attention.output.dense(context))
+        return self.output.LayerNorm(x + self.output.dense(nn.functional.gelu(self.intermediate.dense(x))))
+
+
+class TopicsHead(nn.Module):
+    def __init__(self, hidden, labels):
+        super().__init__()
+        self.dense, self.out = nn.Linear(hidden, hidden), nn.Linear(hidden, labels)
+
+    def forward(self, pooled):
+        return self.out(nn.functional.gelu(self.dense(pooled)))
+
+
+class StanceHead(nn.Module):
+    def __init__(self, hidden):
+        super().__init__()
+        self.dense = nn.Linear(2 * hidden, hidden)
+        self.claim, self.entity = nn.Linear(hidden, len(STANCES)), nn.Linear(hidden, len(STANCES))
+
+    def forward(self, features):
+        """[rows, 2 · hidden] to claim and entity logits, [rows, 4] each."""
+        inner = nn.functional.gelu(self.dense(features))
+        return self.claim(inner), self.entity(inner)
+
+
+class ExtractHead(nn.Module):
+    """Sentence scores from sentence means: projection, positions, inter-sentence layers."""
+
+    def __init__(self, hidden, config, eps):
+        super().__init__()
+        self.project = nn.Linear(hidden, config["size"])
+        self.positions = nn.Embedding(config["positions"], config["size"])
+        self.norm = nn.LayerNorm(config["size"], eps=eps)
+        self.layer = nn.ModuleList(Layer(config["size"], config["feed_forward"], config["heads"], eps) for _ in range(config["layers"]))
+        self.out = nn.Linear(config["size"], 1)
+
+    def forward(self, sentences, mask):
+        """[batch, sentences, hidden] and a mask of real sentences to logits [batch, sentences]."""
+        place = torch.arange(sentences.shape[1], device=sentences.device).clamp(max=self.positions.num_embeddings - 1)
+        x = self.norm(self.project(sentences) + self.positions(place))
+        for layer in self.layer:
+            x = layer(x, mask)
+        return self.out(x).squeeze(-1)
+
+
+class Mujaz(nn.Module):
+    """Encoder and heads. `mujaz` is the `mujaz` object of config.json."""
+
+    def __init__(self, encoder, mujaz):
+        super().__init__()
+        self.encoder, self.mujaz = encoder, mujaz
+        hidden, eps = encoder.config.hidden_size, encoder.config.layer_norm_eps
+        config = mujaz["heads"]
+        heads = {}
+        if config.get("topics"):
+            heads["topics"] = TopicsHead(hidden, len(config["topics"]["labels"]))
+        if config.get("entities"):
+            heads["entities"] = nn.Linear(hidden, len(config["entities"]["labels"]))
+        if config.get("stance"):
+            heads["stance"] = StanceHead(hidden)
+        if config.get("extract"):
+            heads["extract"] = ExtractHead(hidden, config["extract"], eps)
+        self.heads = nn.ModuleDict(heads)
+
+    def hidden(self, ids, types, mask):
+        """Hidden states [batch, length, hidden] in f32."""
+        kinds = types.clamp(max=self.encoder.config.type_vocab_size - 1)
+        return self.encoder(input_ids=ids, token_type_ids=kinds, attention_mask=mask).last_hidden_state.float()
+
+    def pool(self, hidden, groups, count):
+        """Means of pieces by group: `groups` [batch, length] holds 0 .. count - 1, or -1 for pieces of no group."""
+        one_hot = nn.functional.one_hot(groups + 1, count + 1)[..., 1:].float()
+        sums = torch.einsum("bls,blh->bsh", one_hot, hidden)
+        return sums / one_hot.sum(1).clamp(min=1)[..., None]
+
+    def topics(self, hidden, content):
+        return self.heads["topics"](self.pool(hidden, content.long() - 1, 1)[:, 0])
+
+    def entities(self, hidden, rows):
+        """`rows`: flat indices of the first pieces of words."""
+        return self.heads["entities"](hidden.reshape(-1, hidden.shape[-1])[rows])
+
+    def stance(self, hidden, text):
+        return self.heads["stance"](torch.cat([hidden[:, 0], self.pool(hidden, text.long() - 1, 1)[:, 0]], -1))
+
+    def extract(self, hidden, groups):
+        count = int(groups.max()) + 1
+        present = nn.functional.one_hot(groups + 1, count + 1)[..., 1:].any(1)
+        return self.heads["extract"](self.pool(hidden, groups, count), present), present
+
+    def save(self, folder, tokenizer, dtype=torch.float16):
+        """A model folder: encoder under the usual BERT names, heads under heads.*"""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        state = {k: v for k, v in self.encoder.state_dict().items() if not k.startswith("pooler")}
+        state |= {f"heads.{k}": v for k, v in self.heads.state_dict().items()}
+        state = {k: v.detach().to("cpu", dtype).contiguous() for k, v in state.items() if v.is_floating_point()}
+        save_file(state, str(folder / "model.safetensors"), metadata={"format": "pt"})
+        config = {k: v for k, v in self.encoder.config.to_dict().items() if k not in ("dtype", "torch_dtype", "_name_or_path", "transformers_version")}
+        config["mujaz"] = self.mujaz
+        (folder / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        tokenizer.save(str(folder / "tokenizer.json"))
+
+
+def load_encoder(folder, dropout=0.0):
+    """The encoder of a folder without its pooler, in f32."""
+    config = AutoConfig.from_pretrained(folder)
+    config.hidden_dropout_prob = config.attention_probs_dropout_prob = dropout
+    return AutoModel.from_pretrained(folder, config=config, add_pooling_layer=False, dtype=torch.float32)
+
+
+def load(folder):
+    """A model folder written by `Mujaz.save`, in f32 and ready to evaluate."""
+    mujaz = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))["mujaz"]
+    model = Mujaz(load_encoder(folder), mujaz)
+    state = load_file(str(Path(folder) / "model.safetensors"))
+    heads = {k.removeprefix("heads."): v.float() for k, v in state.items() if k.startswith("heads.")}
+    model.heads.load_state_dict(heads)
+    return model.eval()

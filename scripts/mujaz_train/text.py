@@ -1,0 +1,49 @@
+"""Words and sentences as the Rust program sees them (src/text/words.rs, src/text/sentences.rs)."""
+
+import regex
+
+# Combining marks stay in their word: `\\w` of `re` would break a vocalised word at each haraka.
+WORD = regex.compile(r"[\p{P}\p{S}]|[^\s\p{P}\p{S}]{1,64}")
+ENDS = regex.compile(r"(?<=[؟?!…])[»”\"')\]]*\s*|(?<=\S{2}\.)[»”\"')\]]*(?:\s+|(?=[\u0621-\u064a]))|\s*\n\s*")
+LONGEST = 120
+
+
+def words(text):
+    """(start, end) of each word: runs without white space, punctuation marks and symbols alone."""
+    return [m.span() for m in WORD.finditer(text)]
+
+
+def sentences(text):
+    """(start, end) of each sentence. Simpler than the Rust splitter; used to prepare training data only."""
+    out, start = [], 0
+    for end in [*ENDS.finditer(text), None]:
+        stop = end.end() if end else len(text)
+        part = text[start:stop]
+        if part.strip():
+            left = start + len(part) - len(part.lstrip())
+            out.append((left, left + len(part.strip())))
+        start = stop
+    return out
+
+
+def light(word):
+    """A word for overlap counts: no leading و/ب/ل/ف/ك before the article, no article."""
+    word = regex.sub(r"^[وفبلك](?=ال)", "", word)
+    return word[2:] if word.startswith("ال") and len(word) > 4 else word
+
+
+def bag(text):
+    """Multiset of light words, as a dict."""
+    counts = {}
+    for start, end in words(text):
+        if end - start > 1:
+            word = light(text[start:end])
+            counts[word] = counts.get(word, 0) + 1
+    return counts
+
+
+def rouge1(candidate, reference):
+    """(recall, precision, F1) of two bags."""
+    shared = sum(min(n, reference.get(w, 0)) for w, n in candidate.items())
+    recall, precision = shared / max(1, sum(reference.values())), shared / max(1, sum(candidate.values()))
+    return recall, precision, 2 * recall * precision / max(1e-9, recall + precision)

@@ -1,0 +1,338 @@
+//! The front door: articles in, analyses out.
+
+use crate::data::{Analysis, Article, Meta, Stance, StanceKind, Summary};
+use crate::error::{Error, Result};
+use crate::model::config::Mujaz;
+use crate::model::{Device, Model, Sequence, Source};
+use crate::pipeline::document::{Document, Field};
+use crate::pipeline::plan::batches;
+use crate::tasks::stance::{Pair, Target};
+use crate::tasks::{entities, stance, summary, topics};
+use crate::text::normalise::Original;
+use std::sync::Arc;
+
+/// Which answers are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tasks {
+    /// Topics of the article.
+    pub topics: bool,
+    /// Stance toward targets.
+    pub stance: bool,
+    /// Named entities.
+    pub entities: bool,
+    /// A short summary.
+    pub summary: bool,
+}
+
+impl Tasks {
+    /// All four.
+    pub const ALL: Self = Self { topics: true, stance: true, entities: true, summary: true };
+}
+
+/// How to analyse.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Which answers are wanted.
+    pub tasks: Tasks,
+    /// Stance targets; with none, the article's main entities.
+    pub targets: Vec<Target>,
+    /// Most words of a summary.
+    pub summary_words: usize,
+    /// Pieces that go through the encoder together.
+    pub batch_tokens: usize,
+    /// Whether the analysis repeats the text.
+    pub with_text: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { tasks: Tasks::ALL, targets: Vec::new(), summary_words: 50, batch_tokens: 4096, with_text: false }
+    }
+}
+
+/// A loaded model with its options; shared freely between threads.
+///
+/// ```
+/// use mujaz::{Analyzer, Article, Options};
+/// let analyzer = Analyzer::bundled(Options::default())?;
+/// let analysis = analyzer.analyze(&Article::new("وصل وزير الخارجية الروسي سيرغي لافروف إلى القاهرة."))?;
+/// assert!(!analysis.entities.unwrap_or_default().is_empty());
+/// # Ok::<(), mujaz::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Analyzer {
+    model: Arc<Model>,
+    config: Arc<Mujaz>,
+    entities: Option<Arc<entities::Decoder>>,
+    options: Options,
+}
+
+/// What one window says of its document, merged later in the order of the windows.
+#[derive(Default)]
+struct WindowOutput {
+    pooled: Vec<f32>,
+    pieces: usize,
+    sentences: Vec<(usize, usize, Vec<f32>)>,
+    words: Vec<(usize, Vec<f32>)>,
+}
+
+impl Analyzer {
+    /// The model inside the binary, on the CPU or the accelerator that the program was built for.
+    pub fn bundled(options: Options) -> Result<Self> {
+        Self::load(&Source::Bundled, &Device::Auto, options)
+    }
+
+    /// Load a model. Asking for a task that the model has no head for is an error.
+    pub fn load(source: &Source, device: &Device, options: Options) -> Result<Self> {
+        let model = Model::load(source, device)?;
+        let config = model.config.mujaz()?.clone();
+        let heads = &config.heads;
+        let missing = [
+            ("topics", options.tasks.topics && heads.topics.is_none()),
+            ("entities", options.tasks.entities && heads.entities.is_none()),
+            ("stance", options.tasks.stance && heads.stance.is_none()),
+            ("summary", options.tasks.summary && heads.extract.is_none()),
+        ];
+        if let Some((task, _)) = missing.iter().find(|(_, missing)| *missing) {
+            return Err(Error::model(&source.to_string(), format!("it has no head for {task}; leave {task} out of --tasks")));
+        }
+        let entities = heads.entities.as_ref().map(|c| Arc::new(entities::Decoder::new(c)));
+        Ok(Self { model, config: Arc::new(config), entities, options })
+    }
+
+    /// The loaded model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The options.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Analyse one article.
+    pub fn analyze(&self, article: &Article) -> Result<Analysis> {
+        let mut all = self.analyze_batch(std::slice::from_ref(article))?;
+        Ok(all.remove(0))
+    }
+
+    /// Analyse articles together; the answers are those that each article gets alone.
+    pub fn analyze_batch(&self, articles: &[Article]) -> Result<Vec<Analysis>> {
+        let documents: Vec<Document> = articles.iter().map(|a| Document::new(a, &self.model.tokenizer, &self.config)).collect();
+        let outputs = self.read_windows(&documents)?;
+        let mut analyses: Vec<Analysis> = Vec::with_capacity(articles.len());
+        for ((article, document), windows) in articles.iter().zip(&documents).zip(outputs) {
+            analyses.push(self.decode(article, document, windows)?);
+        }
+        if self.options.tasks.stance {
+            let stances = self.read_stances(&documents, &analyses)?;
+            for (analysis, stance) in analyses.iter_mut().zip(stances) {
+                analysis.stance = Some(stance);
+            }
+        }
+        if !self.options.tasks.entities {
+            analyses.iter_mut().for_each(|a| a.entities = None);
+        }
+        Ok(analyses)
+    }
+
+    /// Entities are needed to find stance targets where none are given.
+    fn wants_entities(&self) -> bool {
+        self.entities.is_some() && (self.options.tasks.entities || (self.options.tasks.stance && self.options.targets.is_empty()))
+    }
+
+    fn read_windows(&self, documents: &[Document]) -> Result<Vec<Vec<WindowOutput>>> {
+        let mut out: Vec<Vec<WindowOutput>> =
+            documents.iter().map(|d| d.windows.iter().map(|_| WindowOutput::default()).collect()).collect();
+        let tasks = self.options.tasks;
+        if !(tasks.topics || tasks.summary || self.wants_entities()) {
+            return Ok(out);
+        }
+        let mut places = Vec::new();
+        let mut inputs = Vec::new();
+        for (d, document) in documents.iter().enumerate() {
+            for (w, window) in document.windows.iter().enumerate() {
+                let (input, rows) = document.window_input(&window.words, &self.model.tokenizer);
+                places.push((d, w, rows));
+                inputs.push(input);
+            }
+        }
+        self.encode(&inputs, |input, hidden| {
+            let (d, w, rows) = &places[input];
+            out[*d][*w] = self.read_window(&documents[*d], *w, rows, hidden);
+        })?;
+        Ok(out)
+    }
+
+    /// Run rows through the encoder in batches and hand each one's hidden states to `take`.
+    fn encode(&self, inputs: &[Sequence], mut take: impl FnMut(usize, &[f32])) -> Result<()> {
+        let lengths: Vec<usize> = inputs.iter().map(|s| s.ids.len()).collect();
+        let width = self.model.config.hidden_size;
+        for batch in batches(&lengths, self.options.batch_tokens) {
+            let rows: Vec<&Sequence> = batch.iter().map(|&i| &inputs[i]).collect();
+            let hidden = self.model.encoder.encode(&rows)?;
+            let mut first = 0;
+            for &input in &batch {
+                take(input, &hidden[first * width..][..lengths[input] * width]);
+                first += lengths[input];
+            }
+        }
+        Ok(())
+    }
+
+    fn read_window(&self, document: &Document, window: usize, rows: &[Option<usize>], hidden: &[f32]) -> WindowOutput {
+        let width = self.model.config.hidden_size;
+        let window = &document.windows[window];
+        let mut out = WindowOutput { pooled: vec![0.0; width], ..WindowOutput::default() };
+        let mut firsts = Vec::new();
+        let mut sentence = document.sentences.partition_point(|s| s.words.end <= window.owned.start);
+        for word in window.owned.clone() {
+            while word >= document.sentences[sentence].words.end {
+                sentence += 1;
+            }
+            let Some(row) = rows[word - window.words.start] else { continue };
+            let count = document.pieces_of(word).len();
+            if out.sentences.last().is_none_or(|s| s.0 != sentence) {
+                out.sentences.push((sentence, 0, vec![0.0; width]));
+            }
+            if let Some((_, pieces, sum)) = out.sentences.last_mut() {
+                *pieces += count;
+                for piece in hidden[row * width..(row + count) * width].chunks_exact(width) {
+                    add(sum, piece);
+                }
+            }
+            if self.wants_entities() {
+                out.words.push((word, Vec::new()));
+                firsts.extend_from_slice(&hidden[row * width..][..width]);
+            }
+        }
+        for (_, pieces, sum) in &out.sentences {
+            out.pieces += pieces;
+            add(&mut out.pooled, sum);
+        }
+        if let Some(logits) = (!firsts.is_empty()).then(|| self.model.heads.entities(&firsts)).flatten() {
+            let labels = logits.len() / out.words.len();
+            for ((_, slot), row) in out.words.iter_mut().zip(logits.chunks_exact(labels)) {
+                *slot = row.to_vec();
+            }
+        }
+        out
+    }
+
+    fn decode(&self, article: &Article, document: &Document, windows: Vec<WindowOutput>) -> Result<Analysis> {
+        let tasks = self.options.tasks;
+        let width = self.model.config.hidden_size;
+        let pieces: usize = windows.iter().map(|w| w.pieces).sum();
+        let mut analysis = Analysis {
+            id: article.id.clone(),
+            title: article.title.clone(),
+            text: self.options.with_text.then(|| article.text.clone()),
+            meta: Meta {
+                model: self.config.name.clone(),
+                revision: self.config.revision.clone(),
+                tokens: document.pieces.len(),
+                windows: document.windows.len(),
+                truncated: document.truncated,
+            },
+            extra: article.extra.clone(),
+            ..Analysis::default()
+        };
+        for written in ["topics", "entities", "stance", "summary", "meta"] {
+            analysis.extra.shift_remove(written);
+        }
+        if tasks.topics {
+            analysis.topics = Some(match &self.config.heads.topics {
+                Some(config) if pieces > 0 => {
+                    let mut pooled = vec![0.0; width];
+                    windows.iter().for_each(|w| add(&mut pooled, &w.pooled));
+                    pooled.iter_mut().for_each(|x| *x /= pieces as f32);
+                    topics::decode(&self.model.heads.topics(&pooled).unwrap_or_default(), config)
+                }
+                _ => Vec::new(),
+            });
+        }
+        if tasks.summary {
+            analysis.summary = Some(self.summarise(article, document, &windows));
+        }
+        if let (true, Some(decoder)) = (self.wants_entities(), &self.entities) {
+            let mut logits = vec![None; document.words.len()];
+            for (word, row) in windows.into_iter().flat_map(|w| w.words) {
+                logits[word] = Some(row);
+            }
+            let mut found = decoder.decode(document, &logits);
+            let (title, text) = (Original::new(article.title.as_deref().unwrap_or("")), Original::new(&article.text));
+            for entity in &mut found {
+                let part = if entity.field.is_some() { &title } else { &text };
+                entity.text = part.slice(entity.start, entity.end).unwrap_or_default().to_string();
+            }
+            analysis.entities = Some(found);
+        }
+        Ok(analysis)
+    }
+
+    fn summarise(&self, article: &Article, document: &Document, windows: &[WindowOutput]) -> Summary {
+        let width = self.model.config.hidden_size;
+        let count = document.sentences.len();
+        let mut means = vec![0.0; count * width];
+        let mut pieces = vec![0usize; count];
+        for (sentence, n, sum) in windows.iter().flat_map(|w| &w.sentences) {
+            add(&mut means[sentence * width..][..width], sum);
+            pieces[*sentence] += n;
+        }
+        for (mean, &n) in means.chunks_exact_mut(width).zip(&pieces) {
+            mean.iter_mut().for_each(|x| *x /= n.max(1) as f32);
+        }
+        // The title has no score of its own: the head was trained on the sentences of the body.
+        let body = document.sentences.iter().take_while(|s| s.field == Field::Title).count();
+        let mut scores = vec![f32::NEG_INFINITY; body];
+        if count > body {
+            scores.extend(self.model.heads.extract(&means[body * width..]).unwrap_or_default());
+        }
+        summary::extract(document, &scores, &Original::new(&article.text), self.options.summary_words)
+    }
+
+    fn read_stances(&self, documents: &[Document], analyses: &[Analysis]) -> Result<Vec<Vec<Stance>>> {
+        let Some(config) = &self.config.heads.stance else { return Ok(vec![Vec::new(); documents.len()]) };
+        let width = self.model.config.hidden_size;
+        let mut questions: Vec<(usize, Target, Vec<usize>)> = Vec::new();
+        let mut rows: Vec<Pair> = Vec::new();
+        for (d, document) in documents.iter().enumerate() {
+            if document.pieces.is_empty() {
+                continue;
+            }
+            let own = || stance::main_entities(analyses[d].entities.as_deref().unwrap_or_default());
+            let targets = if self.options.targets.is_empty() { own() } else { self.options.targets.clone() };
+            for target in targets {
+                let first = rows.len();
+                rows.extend(stance::pairs(document, &target, &self.model.tokenizer, &self.config));
+                questions.push((d, target, (first..rows.len()).collect()));
+            }
+        }
+        let inputs: Vec<Sequence> = rows.iter_mut().map(|pair| std::mem::take(&mut pair.input)).collect();
+        let mut features: Vec<Vec<f32>> = vec![Vec::new(); rows.len()];
+        self.encode(&inputs, |input, hidden| {
+            let text = &rows[input].text_rows;
+            let mut feature = hidden[..width].to_vec();
+            let mut mean = vec![0.0; width];
+            hidden[text.start * width..text.end * width].chunks_exact(width).for_each(|row| add(&mut mean, row));
+            feature.extend(mean.into_iter().map(|x| x / text.len().max(1) as f32));
+            features[input] = feature;
+        })?;
+        let mut out: Vec<Vec<Stance>> = vec![Vec::new(); documents.len()];
+        for (d, target, indices) in questions {
+            let logits: Vec<(Vec<f32>, f32)> =
+                indices.into_iter().filter_map(|i| Some((self.model.heads.stance(&features[i], target.kind)?, rows[i].share))).collect();
+            out[d].push(stance::decode(&documents[d], &target, &logits, config));
+        }
+        Ok(out)
+    }
+}
+
+fn add(sum: &mut [f32], row: &[f32]) {
+    sum.iter_mut().zip(row).for_each(|(s, x)| *s += x);
+}
+
+/// A stance target of a kind.
+pub fn target(text: &str, kind: StanceKind) -> Target {
+    Target { text: text.trim().to_string(), kind }
+}

@@ -1,0 +1,175 @@
+//! Raw arguments. `AnalyzeArgs::resolve` makes the settings that everything below reads.
+
+use crate::analyzer::{Options, Tasks, target};
+use crate::data::{Format, StanceKind};
+use crate::model::{Device, Source};
+use clap::{Parser, Subcommand, ValueEnum};
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+/// Topics, stance, entities and a short summary of Arabic news articles, offline.
+#[derive(Debug, Parser)]
+#[command(name = "mujaz", version, max_term_width = 100)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Analyse articles: topics, entities, stance, summary
+    ///
+    /// Inputs are .txt files (one article each; the first line is the title when a blank line follows it),
+    /// .jsonl, .csv or .parquet files with a "text" field, folders of them, or - for JSONL on standard input.
+    /// One record comes out for each that goes in, in the same order. Records that cannot be read are
+    /// reported with file, line and reason, and the rest goes on.
+    ///
+    /// Exit status: 0 all well; 1 some records were bad; 2 usage, input, output or model error.
+    Analyze(Box<AnalyzeArgs>),
+    /// Look at a model folder or check it
+    Model {
+        #[command(subcommand)]
+        action: ModelAction,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ModelAction {
+    /// Print what a model holds: heads, labels, sizes
+    Info {
+        /// Model folder, or "bundled"
+        #[arg(default_value = "bundled")]
+        model: Source,
+    },
+    /// Load a model, run a sentence through every head and compare the kernels with the candle reference
+    Verify {
+        /// Model folder, or "bundled"
+        #[arg(default_value = "bundled")]
+        model: Source,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Task {
+    Topics,
+    Stance,
+    Entities,
+    Summary,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct AnalyzeArgs {
+    /// Files, folders, or - for JSONL on standard input
+    #[arg(value_name = "INPUT", default_value = "-")]
+    pub inputs: Vec<PathBuf>,
+    /// Write to FILE (.jsonl, .csv or .parquet) instead of JSONL on standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Model folder, or "bundled"
+    #[arg(long, value_name = "DIR", default_value = "bundled")]
+    pub model: Source,
+    /// Answers to give
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "topics,stance,entities,summary")]
+    pub tasks: Vec<Task>,
+    /// Give the stance toward this person, body, place or group (repeatable)
+    #[arg(long, value_name = "TEXT")]
+    pub target: Vec<String>,
+    /// Give the stance toward this claim (repeatable)
+    #[arg(long, value_name = "TEXT")]
+    pub claim: Vec<String>,
+    /// Most words of a summary
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
+    pub summary_words: u16,
+    /// Repeat the article's text in the output
+    #[arg(long)]
+    pub with_text: bool,
+    /// auto, cpu, cuda, cuda:N or metal
+    #[arg(long, default_value = "auto")]
+    pub device: Device,
+    /// Worker threads (default: one a core)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Word pieces that go through the encoder together
+    #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(16..=1_048_576))]
+    pub batch_tokens: u32,
+    /// Write bad records to FILE as JSONL instead of to stderr
+    #[arg(long, value_name = "FILE")]
+    pub errors: Option<PathBuf>,
+    /// Go on after the last complete record of an earlier run's -o FILE.jsonl
+    #[arg(long, requires = "output")]
+    pub resume: bool,
+    /// No progress and no closing line
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Say which model, device and kernels are used
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// Where analyses go.
+#[derive(Debug)]
+pub struct Output {
+    pub file: Option<PathBuf>,
+    pub format: Format,
+    pub resume: bool,
+}
+
+/// `analyze` with every default resolved.
+#[derive(Debug)]
+pub struct Settings {
+    pub inputs: Vec<PathBuf>,
+    pub output: Output,
+    pub source: Source,
+    pub device: Device,
+    pub options: Options,
+    pub threads: usize,
+    pub errors: Option<PathBuf>,
+    pub quiet: bool,
+    pub verbose: bool,
+}
+
+impl AnalyzeArgs {
+    /// Settle defaults and combinations; the error says what to change.
+    pub fn resolve(self) -> anyhow::Result<Settings> {
+        let format = self.output.as_deref().map_or(Ok(Format::Jsonl), Format::of)?;
+        if self.resume && format != Format::Jsonl {
+            anyhow::bail!("--resume needs -o FILE.jsonl: a table cannot be added to");
+        }
+        if self.inputs.iter().any(|p| p.as_os_str() == "-") && std::io::stdin().is_terminal() {
+            anyhow::bail!("standard input is a terminal; name files or folders, or pipe JSONL in (see mujaz analyze --help)");
+        }
+        let has = |task| self.tasks.contains(&task);
+        let entities = self.target.iter().map(|t| target(t, StanceKind::Entity));
+        let claims = self.claim.iter().map(|c| target(c, StanceKind::Claim));
+        let targets: Vec<_> = entities.chain(claims).collect();
+        if targets.iter().any(|t| t.text.is_empty()) {
+            anyhow::bail!("--target and --claim need a text");
+        }
+        let tasks =
+            Tasks { topics: has(Task::Topics), stance: has(Task::Stance), entities: has(Task::Entities), summary: has(Task::Summary) };
+        if !targets.is_empty() && !tasks.stance {
+            anyhow::bail!("--target and --claim ask for stance, but --tasks leaves it out");
+        }
+        Ok(Settings {
+            inputs: self.inputs,
+            output: Output { file: self.output, format, resume: self.resume },
+            source: self.model,
+            device: self.device,
+            options: Options {
+                tasks,
+                targets,
+                summary_words: usize::from(self.summary_words),
+                batch_tokens: self.batch_tokens as usize,
+                with_text: self.with_text,
+            },
+            threads: self.threads.map_or_else(cores, usize::from),
+            errors: self.errors,
+            quiet: self.quiet,
+            verbose: self.verbose,
+        })
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}

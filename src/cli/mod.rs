@@ -1,0 +1,25 @@
+//! The command line: one file a command.
+
+mod analyze;
+mod args;
+mod exit;
+mod model;
+mod progress;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Parse the arguments, run the command, and turn what came of it into an exit status.
+pub fn main() -> ExitCode {
+    let args = args::Args::parse();
+    let result = match args.command {
+        args::Command::Analyze(options) => analyze::run(*options),
+        args::Command::Model { action } => model::run(action),
+    };
+    exit::status(result).into()
+}
+
+/// The command line, for the generated reference.
+pub fn command() -> clap::Command {
+    <args::Args as clap::CommandFactory>::command()
+}

@@ -1,0 +1,69 @@
+//! CSV with a header row that has a `text` column; other columns pass through.
+
+use super::article::Article;
+use super::input::{BadRecord, Record};
+use crate::error::Error;
+use serde_json::{Map, Value};
+use std::io::Read;
+
+/// Rows of a CSV file as records.
+pub struct CsvReader<R: Read> {
+    rows: csv::ByteRecordsIntoIter<R>,
+    columns: Vec<String>,
+    source: String,
+}
+
+impl<R: Read> CsvReader<R> {
+    /// Read the header; an error when it has no `text` column.
+    pub fn new(input: R, source: impl Into<String>) -> Result<Self, Error> {
+        let source = source.into();
+        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(input);
+        let header = reader.byte_headers().map_err(|e| Error::input(&source, format!("the header row cannot be read: {e}")))?;
+        let columns: Vec<String> = header
+            .iter()
+            .enumerate()
+            .map(|(i, name)| {
+                let name = if i == 0 { name.strip_prefix(b"\xef\xbb\xbf").unwrap_or(name) } else { name };
+                String::from_utf8_lossy(name).trim().to_string()
+            })
+            .collect();
+        if !columns.iter().any(|c| c == "text") {
+            let found = columns.join(", ");
+            return Err(Error::input(
+                &source,
+                format!("no column named \"text\" (found: {found}); rename the column that holds the article"),
+            ));
+        }
+        Ok(Self { rows: reader.into_byte_records(), columns, source })
+    }
+
+    fn parse(&self, row: &csv::ByteRecord, line: u64) -> Result<Article, String> {
+        if row.len() != self.columns.len() {
+            return Err(format!("{} fields in a table of {} columns; check the quotes", row.len(), self.columns.len()));
+        }
+        let mut fields = Map::new();
+        for (name, value) in self.columns.iter().zip(row) {
+            let value = std::str::from_utf8(value).map_err(|_| format!("invalid UTF-8 in column \"{name}\"; convert the file to UTF-8"))?;
+            if !(value.is_empty() && matches!(name.as_str(), "id" | "title")) {
+                fields.insert(name.clone(), Value::String(value.to_string()));
+            }
+        }
+        Article::from_json(Value::Object(fields), || format!("{}:{line}", self.source))
+    }
+}
+
+impl<R: Read> Iterator for CsvReader<R> {
+    type Item = Result<Record, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let bad = |line, reason| BadRecord { source: self.source.clone(), line, reason };
+        Some(match self.rows.next()? {
+            Ok(row) => {
+                let line = row.position().map_or(0, csv::Position::line);
+                Ok(self.parse(&row, line).map_err(|reason| bad(line, reason)))
+            }
+            Err(error) if error.is_io_error() => Err(Error::input(&self.source, error.to_string())),
+            Err(error) => Ok(Err(bad(error.position().map_or(0, csv::Position::line), error.to_string()))),
+        })
+    }
+}

@@ -1,0 +1,54 @@
+//! One JSON object a line.
+
+use super::article::Article;
+use super::input::{BadRecord, Record};
+use crate::error::Error;
+use serde_json::Value;
+use std::io::BufRead;
+
+/// Read articles from lines; blank lines are passed over, broken ones are reported.
+pub struct JsonlReader<R> {
+    lines: R,
+    source: String,
+    line: u64,
+    buffer: Vec<u8>,
+}
+
+impl<R: BufRead> JsonlReader<R> {
+    /// `source` names the file in messages and in the ids of records without one.
+    pub fn new(lines: R, source: impl Into<String>) -> Self {
+        Self { lines, source: source.into(), line: 0, buffer: Vec::new() }
+    }
+
+    fn parse(&self) -> Result<Article, BadRecord> {
+        let bad = |reason: String| BadRecord { source: self.source.clone(), line: self.line, reason };
+        let line = std::str::from_utf8(&self.buffer)
+            .map_err(|e| bad(format!("invalid UTF-8 after {} bytes; convert the file to UTF-8", e.valid_up_to())))?;
+        let value: Value = serde_json::from_str(line).map_err(|e| bad(format!("broken JSON: {e}")))?;
+        Article::from_json(value, || format!("{}:{}", self.source, self.line)).map_err(bad)
+    }
+}
+
+impl<R: BufRead> Iterator for JsonlReader<R> {
+    type Item = Result<Record, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            self.buffer.clear();
+            match self.lines.read_until(b'\n', &mut self.buffer) {
+                Ok(0) => return None,
+                Err(source) => return Some(Err(Error::file(&self.source, source))),
+                Ok(_) => self.line += 1,
+            }
+            if self.line == 1 && self.buffer.starts_with(b"\xef\xbb\xbf") {
+                self.buffer.drain(..3);
+            }
+            while self.buffer.last().is_some_and(u8::is_ascii_whitespace) {
+                self.buffer.pop();
+            }
+            if !self.buffer.is_empty() {
+                return Some(Ok(self.parse()));
+            }
+        }
+    }
+}

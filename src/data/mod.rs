@@ -1,0 +1,13 @@
+//! Articles in, analyses out: record types, readers and writers.
+
+pub mod article;
+pub mod csv;
+pub mod input;
+pub mod jsonl;
+pub mod output;
+pub mod parquet;
+pub mod text;
+
+pub use article::{Analysis, Article, Entity, Meta, Stance, StanceKind, StanceScores, Summary, Topic};
+pub use input::{BadRecord, Inputs, Record};
+pub use output::{Format, Writer};

@@ -1,0 +1,209 @@
+//! `config.json`: a Hugging Face BERT configuration with one `mujaz` object.
+
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// The configuration of a model folder.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Config {
+    /// "bert", "roberta", "xlm-roberta" or "camembert".
+    #[serde(default = "bert")]
+    pub model_type: String,
+    /// Numbers of a hidden state.
+    pub hidden_size: usize,
+    /// Encoder layers.
+    pub num_hidden_layers: usize,
+    /// Attention heads.
+    pub num_attention_heads: usize,
+    /// Numbers between the two products of the feed-forward part.
+    pub intermediate_size: usize,
+    /// Rows of the word embeddings.
+    pub vocab_size: usize,
+    /// Rows of the position embeddings.
+    pub max_position_embeddings: usize,
+    /// Rows of the token type embeddings.
+    #[serde(default = "one")]
+    pub type_vocab_size: usize,
+    /// Added to the variance in layer norms.
+    #[serde(default = "epsilon")]
+    pub layer_norm_eps: f32,
+    /// Activation; only the erf GELU is supported.
+    #[serde(default = "gelu")]
+    pub hidden_act: String,
+    /// Id of the padding piece; positions of RoBERTa models start after it.
+    #[serde(default)]
+    pub pad_token_id: usize,
+    /// What mujaz adds.
+    pub mujaz: Option<Mujaz>,
+}
+
+/// The `mujaz` object of `config.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Mujaz {
+    /// Name of the model.
+    pub name: String,
+    /// Revision of the model: what it was trained from.
+    pub revision: String,
+    /// "mujaz-1" when `tokenizer.json` holds the rules of `text::normalise`, which then run once.
+    #[serde(default)]
+    pub normalizer: Option<String>,
+    /// Pieces of a window, special pieces included.
+    pub window: usize,
+    /// Pieces that neighbouring windows share.
+    pub overlap: usize,
+    /// Pieces of a stance pair, special pieces included.
+    pub stance_window: usize,
+    /// The special pieces.
+    pub specials: Specials,
+    /// The heads; a task without a head is not available.
+    pub heads: HeadsConfig,
+}
+
+/// Special pieces by their text.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Specials {
+    /// Opens every sequence.
+    pub cls: String,
+    /// Closes the title, the text and the target of a pair.
+    pub sep: String,
+    /// Marks a stance target as an entity.
+    pub entity: String,
+    /// Marks a stance target as a claim.
+    pub claim: String,
+}
+
+/// The heads of a model.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct HeadsConfig {
+    /// Multi-label topics.
+    pub topics: Option<TopicsConfig>,
+    /// BIO labels of words.
+    pub entities: Option<EntitiesConfig>,
+    /// Four stances toward a target.
+    pub stance: Option<StanceConfig>,
+    /// Scores of sentences.
+    pub extract: Option<ExtractConfig>,
+}
+
+/// Topics: a logit per label, a sigmoid, a threshold.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TopicsConfig {
+    /// The labels in the order of the logits.
+    pub labels: Vec<TopicLabel>,
+    /// Divides the logits.
+    #[serde(default = "unit")]
+    pub temperature: f32,
+}
+
+/// One topic.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TopicLabel {
+    /// English key.
+    pub label: String,
+    /// Arabic name.
+    #[serde(default)]
+    pub ar: String,
+    /// IPTC Media Topics code.
+    #[serde(default)]
+    pub medtop: String,
+    /// Probability from which the topic is given.
+    #[serde(default = "half")]
+    pub threshold: f32,
+}
+
+/// Entities: logits over `labels` for the first piece of each word.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EntitiesConfig {
+    /// "O" and "B-X", "I-X" for each type, in the order of the logits.
+    pub labels: Vec<String>,
+    /// Divides the logits.
+    #[serde(default = "unit")]
+    pub temperature: f32,
+}
+
+/// Stance: logits over favor, against, neutral, unrelated, one head a kind.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StanceConfig {
+    /// The labels in the order of the logits.
+    pub labels: Vec<String>,
+    /// Divides the logits of claims.
+    #[serde(default = "unit")]
+    pub claim_temperature: f32,
+    /// Divides the logits of entities.
+    #[serde(default = "unit")]
+    pub entity_temperature: f32,
+}
+
+/// Sentence scores: a projection of the mean of a sentence's pieces, positions, and inter-sentence layers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ExtractConfig {
+    /// Numbers of a sentence vector inside the head.
+    pub size: usize,
+    /// Inter-sentence layers.
+    pub layers: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// Feed-forward size.
+    pub feed_forward: usize,
+    /// Sentence positions that have an embedding of their own; later ones share the last.
+    pub positions: usize,
+}
+
+impl Config {
+    /// Parse and check; `model` names the folder in messages.
+    pub fn parse(bytes: &[u8], model: &str) -> Result<Self> {
+        let config: Self = serde_json::from_slice(bytes).map_err(|e| Error::model(model, format!("config.json: {e}")))?;
+        let refuse = |reason: String| Err(Error::model(model, reason));
+        if !matches!(config.model_type.as_str(), "bert" | "roberta" | "xlm-roberta" | "camembert") {
+            return refuse(format!("model_type {:?} is not supported; use bert, roberta, xlm-roberta or camembert", config.model_type));
+        }
+        if config.hidden_act != "gelu" {
+            return refuse(format!("hidden_act {:?} is not supported; use an encoder with gelu", config.hidden_act));
+        }
+        if config.num_attention_heads == 0 || config.hidden_size == 0 || !config.hidden_size.is_multiple_of(config.num_attention_heads) {
+            return refuse("hidden_size must be a multiple of num_attention_heads".to_string());
+        }
+        if let Some(mujaz) = &config.mujaz {
+            let longest = config.max_position_embeddings - config.position_offset().min(config.max_position_embeddings);
+            if mujaz.window.max(mujaz.stance_window) > longest {
+                return refuse(format!("windows of {} pieces exceed its {longest} positions", mujaz.window.max(mujaz.stance_window)));
+            }
+            if mujaz.window < 16 || mujaz.stance_window < 16 {
+                return refuse("windows must hold at least 16 pieces".to_string());
+            }
+        }
+        Ok(config)
+    }
+
+    /// The `mujaz` object, or an error that says how to make one.
+    pub fn mujaz(&self) -> Result<&Mujaz> {
+        self.mujaz.as_ref().ok_or_else(|| {
+            let reason = "config.json has no \"mujaz\" object: this is an encoder without task heads; train them with scripts/finetune.py";
+            Error::model(&self.model_type, reason)
+        })
+    }
+
+    /// First position id: RoBERTa models count positions after the padding id.
+    pub fn position_offset(&self) -> usize {
+        if self.model_type == "bert" { 0 } else { self.pad_token_id + 1 }
+    }
+}
+
+fn bert() -> String {
+    "bert".to_string()
+}
+fn gelu() -> String {
+    "gelu".to_string()
+}
+fn one() -> usize {
+    1
+}
+fn epsilon() -> f32 {
+    1e-12
+}
+fn unit() -> f32 {
+    1.0
+}
+fn half() -> f32 {
+    0.5
+}

@@ -1,0 +1,135 @@
+//! Task heads: from hidden states to logits.
+
+use super::config::{Config, ExtractConfig};
+use super::cpu::{Dense, Layer, Workspace};
+use super::weights::{LayerWeights, LinearWeights, NormWeights, Weights};
+use crate::data::StanceKind;
+use crate::error::Result;
+use crate::kernels::{self, Isa, Norm};
+
+/// The heads that a model has.
+pub struct Heads {
+    topics: Option<Topics>,
+    entities: Option<Dense>,
+    stance: Option<StanceHead>,
+    extract: Option<Extract>,
+}
+
+struct Topics {
+    dense: Dense,
+    out: Dense,
+}
+
+struct StanceHead {
+    dense: Dense,
+    claim: Dense,
+    entity: Dense,
+}
+
+struct Extract {
+    project: Dense,
+    positions: Vec<f32>,
+    norm: NormWeights,
+    layers: Vec<Layer>,
+    out: Dense,
+    config: ExtractConfig,
+    epsilon: f32,
+    isa: Isa,
+}
+
+impl Heads {
+    /// Read the heads that `config` names, from the tensors under `heads.`.
+    pub fn load(weights: &Weights<'_>, config: &Config, isa: Isa) -> Result<Self> {
+        let hidden = config.hidden_size;
+        let heads = &config.mujaz()?.heads;
+        let dense = |name: &str, outputs: usize, inputs: usize| -> Result<Dense> {
+            let weight = weights.get(&format!("heads.{name}.weight"), &[outputs, inputs])?;
+            let bias = weights.get(&format!("heads.{name}.bias"), &[outputs])?;
+            Ok(Dense::new(&LinearWeights { weight, bias, inputs, outputs }, isa))
+        };
+        let topics = match &heads.topics {
+            Some(topics) => {
+                Some(Topics { dense: dense("topics.dense", hidden, hidden)?, out: dense("topics.out", topics.labels.len(), hidden)? })
+            }
+            None => None,
+        };
+        let entities = match &heads.entities {
+            Some(entities) => Some(dense("entities", entities.labels.len(), hidden)?),
+            None => None,
+        };
+        let stance = match &heads.stance {
+            Some(stance) => Some(StanceHead {
+                dense: dense("stance.dense", hidden, 2 * hidden)?,
+                claim: dense("stance.claim", stance.labels.len(), hidden)?,
+                entity: dense("stance.entity", stance.labels.len(), hidden)?,
+            }),
+            None => None,
+        };
+        let extract = match &heads.extract {
+            Some(extract) => {
+                let size = extract.size;
+                let layers = (0..extract.layers)
+                    .map(|i| {
+                        let read = |name: &str, shape: &[usize]| weights.get(&format!("heads.extract.layer.{i}.{name}"), shape);
+                        let layer = LayerWeights::read(size, extract.feed_forward, read)?;
+                        Ok(Layer::new(layer, extract.heads, config.layer_norm_eps, isa))
+                    })
+                    .collect::<Result<_>>()?;
+                Some(Extract {
+                    project: dense("extract.project", size, hidden)?,
+                    positions: weights.get("heads.extract.positions.weight", &[extract.positions, size])?,
+                    norm: NormWeights {
+                        scale: weights.get("heads.extract.norm.weight", &[size])?,
+                        shift: weights.get("heads.extract.norm.bias", &[size])?,
+                    },
+                    layers,
+                    out: dense("extract.out", 1, size)?,
+                    config: extract.clone(),
+                    epsilon: config.layer_norm_eps,
+                    isa,
+                })
+            }
+            None => None,
+        };
+        Ok(Self { topics, entities, stance, extract })
+    }
+
+    /// Topic logits for the mean hidden state of a document.
+    pub fn topics(&self, pooled: &[f32]) -> Option<Vec<f32>> {
+        let head = self.topics.as_ref()?;
+        Some(head.out.apply(&head.dense.apply_gelu(pooled)))
+    }
+
+    /// Label logits `[words, labels]` for the hidden states of first pieces `[words, hidden]`.
+    pub fn entities(&self, first_pieces: &[f32]) -> Option<Vec<f32>> {
+        Some(self.entities.as_ref()?.apply(first_pieces))
+    }
+
+    /// Stance logits `[rows, 4]` for features `[rows, 2 · hidden]`: the opening state, then the mean over the text.
+    pub fn stance(&self, features: &[f32], kind: StanceKind) -> Option<Vec<f32>> {
+        let head = self.stance.as_ref()?;
+        let inner = head.dense.apply_gelu(features);
+        Some(match kind {
+            StanceKind::Claim => head.claim.apply(&inner),
+            StanceKind::Entity => head.entity.apply(&inner),
+        })
+    }
+
+    /// A logit for each sentence of a document, from its mean hidden states `[sentences, hidden]` in order.
+    pub fn extract(&self, sentences: &[f32]) -> Option<Vec<f32>> {
+        let head = self.extract.as_ref()?;
+        let size = head.config.size;
+        let mut x = head.project.apply(sentences);
+        let count = x.len() / size;
+        let positions: Vec<f32> =
+            (0..count).flat_map(|i| head.positions[i.min(head.config.positions - 1) * size..][..size].iter().copied()).collect();
+        let zero = vec![0.0; size];
+        let norm = Norm { bias: &zero, scale: &head.norm.scale, shift: &head.norm.shift, epsilon: head.epsilon };
+        kernels::add_layer_norm(head.isa, &mut x, &positions, &norm);
+        let mut work = Workspace::new(head.isa);
+        for layer in &head.layers {
+            layer.forward(&mut x, &[count], &mut work);
+        }
+        Some(head.out.apply(&x))
+    }
+}

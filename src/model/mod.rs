@@ -1,0 +1,106 @@
+//! The model: configuration, weights, tokenizer, encoder and heads, from the binary or a folder.
+
+pub mod config;
+pub mod cpu;
+pub mod heads;
+pub mod source;
+pub mod tensor;
+pub mod tokenizer;
+pub mod weights;
+
+pub use config::Config;
+pub use heads::Heads;
+pub use source::Source;
+pub use tokenizer::Tokenizer;
+
+use crate::error::{Error, Result};
+use crate::kernels::Isa;
+use std::sync::Arc;
+
+/// One row of input: `ids` and `types` (0 or 1) of the same length.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sequence {
+    /// Piece ids.
+    pub ids: Vec<u32>,
+    /// Token types: 0, and 1 for the text of a stance pair.
+    pub types: Vec<u8>,
+}
+
+/// What computes hidden states: the CPU kernels, or candle on whatever device it has.
+pub trait Encoder: Send + Sync {
+    /// Hidden states of the last layer for every piece of every sequence, one after the other:
+    /// `[Σ lengths, hidden]`, row-major.
+    fn encode(&self, batch: &[&Sequence]) -> Result<Vec<f32>>;
+}
+
+/// Where to compute.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Device {
+    /// The accelerator that the program was built for, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU kernels.
+    Cpu,
+    /// The candle encoder on the CPU: the reference that the kernels are measured against.
+    CandleCpu,
+    /// A CUDA device by number.
+    Cuda(usize),
+    /// The Metal device.
+    Metal,
+}
+
+impl std::str::FromStr for Device {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "cpu" => Ok(Self::Cpu),
+            "candle-cpu" => Ok(Self::CandleCpu),
+            "cuda" => Ok(Self::Cuda(0)),
+            "metal" => Ok(Self::Metal),
+            other => match other.strip_prefix("cuda:").map(str::parse) {
+                Some(Ok(number)) => Ok(Self::Cuda(number)),
+                _ => Err(format!("{other:?} is none of auto, cpu, cuda, cuda:N, metal")),
+            },
+        }
+    }
+}
+
+/// A loaded model.
+pub struct Model {
+    /// The configuration.
+    pub config: Config,
+    /// Text to pieces.
+    pub tokenizer: Tokenizer,
+    /// Pieces to hidden states.
+    pub encoder: Box<dyn Encoder>,
+    /// Hidden states to logits.
+    pub heads: Heads,
+}
+
+impl Model {
+    /// Load from `source` for `device`.
+    pub fn load(source: &Source, device: &Device) -> Result<Arc<Self>> {
+        let files = source.open()?;
+        let name = source.to_string();
+        let config = Config::parse(&files.config, &name)?;
+        let tokenizer = Tokenizer::load(&files.tokenizer, &config, &name)?;
+        let weights = weights::Weights::parse(&files.weights, &name)?;
+        if tokenizer.vocab_size() > config.vocab_size {
+            let reason = format!(
+                "tokenizer.json has {} pieces but config.json says vocab_size {}; the two files belong to different models",
+                tokenizer.vocab_size(),
+                config.vocab_size
+            );
+            return Err(Error::model(&name, reason));
+        }
+        let isa = Isa::detect();
+        let heads = Heads::load(&weights, &config, isa)?;
+        let encoder: Box<dyn Encoder> = match tensor::device(device)? {
+            None => Box::new(cpu::CpuEncoder::load(&weights, &config, isa)?),
+            Some(device) => Box::new(tensor::CandleEncoder::load(&weights, &config, device)?),
+        };
+        Ok(Arc::new(Self { config, tokenizer, encoder, heads }))
+    }
+}

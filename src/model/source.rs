@@ -1,0 +1,74 @@
+//! Where a model comes from: inside the binary, or a folder.
+
+use crate::error::{Error, Result};
+use crate::kernels::Mapped;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// A place to load a model from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// `models/mujaz-base` as it was when the program was built.
+    #[default]
+    Bundled,
+    /// A folder in the Hugging Face layout.
+    Folder(PathBuf),
+}
+
+/// The files of a model.
+pub struct Files {
+    /// `config.json`.
+    pub config: Mapped,
+    /// `tokenizer.json`.
+    pub tokenizer: Mapped,
+    /// `model.safetensors`.
+    pub weights: Mapped,
+}
+
+impl Source {
+    /// Map the files of the model.
+    pub fn open(&self) -> Result<Files> {
+        match self {
+            Self::Bundled => Ok(Files {
+                config: Mapped::Static(include_bytes!("../../models/mujaz-base/config.json")),
+                tokenizer: Mapped::Static(include_bytes!("../../models/mujaz-base/tokenizer.json")),
+                weights: Mapped::Static(include_bytes!("../../models/mujaz-base/model.safetensors")),
+            }),
+            Self::Folder(folder) => {
+                let map = |name: &str| {
+                    Mapped::open(&folder.join(name)).map_err(|e| {
+                        Error::model(
+                            &self.to_string(),
+                            format!("{name}: {e}; a model folder holds config.json, tokenizer.json and model.safetensors"),
+                        )
+                    })
+                };
+                Ok(Files { config: map("config.json")?, tokenizer: map("tokenizer.json")?, weights: map("model.safetensors")? })
+            }
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bundled => f.write_str("bundled"),
+            Self::Folder(folder) => write!(f, "{}", folder.display()),
+        }
+    }
+}
+
+impl FromStr for Source {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "bundled" {
+            return Ok(Self::Bundled);
+        }
+        if text.starts_with("hub:") {
+            return Err("models are not fetched from a hub yet; download the folder and give its path".to_string());
+        }
+        Ok(Self::Folder(PathBuf::from(text)))
+    }
+}

@@ -1,0 +1,231 @@
+//! Entities: constrained Viterbi over word labels, clitic-free names, one type a surface.
+
+use super::log_softmax;
+use crate::data::Entity;
+use crate::model::config::EntitiesConfig;
+use crate::pipeline::document::{Document, Field};
+use crate::text::clitics;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+/// What a label says of its word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Tag {
+    Outside,
+    Begin(String),
+    Inside(String),
+}
+
+impl Tag {
+    fn parse(label: &str) -> Self {
+        match label.split_once('-') {
+            Some(("B", kind)) => Self::Begin(kind.to_string()),
+            Some(("I", kind)) => Self::Inside(kind.to_string()),
+            _ => Self::Outside,
+        }
+    }
+
+    /// `I-x` follows only `B-x` or `I-x`.
+    fn may_follow(&self, before: Option<&Self>) -> bool {
+        match (self, before) {
+            (Self::Inside(kind), Some(Self::Begin(last) | Self::Inside(last))) => kind == last,
+            (Self::Inside(_), _) => false,
+            _ => true,
+        }
+    }
+}
+
+/// Turns word logits into entities.
+pub struct Decoder {
+    tags: Vec<Tag>,
+    temperature: f32,
+}
+
+/// An entity by words of the document.
+struct Span {
+    words: Range<usize>,
+    kind: String,
+    score: f32,
+}
+
+impl Decoder {
+    /// A decoder for the labels of a model.
+    pub fn new(config: &EntitiesConfig) -> Self {
+        Self { tags: config.labels.iter().map(|l| Tag::parse(l)).collect(), temperature: config.temperature }
+    }
+
+    /// The best allowed sequence of labels for `[words, labels]` logits; `None` is a word without pieces,
+    /// which can only be outside. Also each chosen label's probability.
+    pub fn viterbi(&self, logits: &[Option<Vec<f32>>]) -> Vec<(usize, f32)> {
+        let labels = self.tags.len();
+        let outside = self.tags.iter().position(|t| *t == Tag::Outside).unwrap_or(0);
+        let scores: Vec<Vec<f32>> = logits
+            .iter()
+            .map(|word| match word {
+                Some(logits) => log_softmax(logits, self.temperature),
+                None => (0..labels).map(|i| if i == outside { 0.0 } else { f32::NEG_INFINITY }).collect(),
+            })
+            .collect();
+        let mut best: Vec<Vec<(f32, usize)>> = Vec::with_capacity(scores.len());
+        for (at, word) in scores.iter().enumerate() {
+            let row = (0..labels)
+                .map(|tag| {
+                    let from = match at.checked_sub(1) {
+                        None => self.tags[tag].may_follow(None).then_some((0.0, 0)),
+                        Some(last) => (0..labels)
+                            .filter(|&before| self.tags[tag].may_follow(Some(&self.tags[before])))
+                            .map(|before| (best[last][before].0, before))
+                            .max_by(|a, b| a.0.total_cmp(&b.0)),
+                    };
+                    let (score, before) = from.unwrap_or((f32::NEG_INFINITY, 0));
+                    (score + word[tag], before)
+                })
+                .collect();
+            best.push(row);
+        }
+        let mut path = Vec::with_capacity(scores.len());
+        let last = best.last().map(|row| (0..labels).max_by(|&a, &b| row[a].0.total_cmp(&row[b].0)).unwrap_or(outside));
+        let mut tag = last.unwrap_or(outside);
+        for at in (0..best.len()).rev() {
+            path.push((tag, scores[at][tag].exp()));
+            tag = best[at][tag].1;
+        }
+        path.reverse();
+        path
+    }
+
+    /// Entities of a document; `logits` holds a row for each word that has pieces.
+    pub fn decode(&self, document: &Document, logits: &[Option<Vec<f32>>]) -> Vec<Entity> {
+        let mut spans = Vec::new();
+        for sentence in &document.sentences {
+            let path = self.viterbi(&logits[sentence.words.clone()]);
+            spans.extend(self.spans(&path, sentence.words.start));
+        }
+        spans.retain_mut(|span| trim_marks(document, span));
+        settle_types(document, &mut spans);
+        let attested: HashSet<String> = spans.iter().map(|s| document.word(s.words.start).to_string()).collect();
+        spans.into_iter().map(|span| to_entity(document, &span, &attested)).collect()
+    }
+
+    fn spans(&self, path: &[(usize, f32)], first: usize) -> Vec<Span> {
+        let mut out: Vec<Span> = Vec::new();
+        let mut open = false;
+        for (at, &(tag, probability)) in path.iter().enumerate() {
+            let word = first + at;
+            match &self.tags[tag] {
+                Tag::Begin(kind) => out.push(Span { words: word..word + 1, kind: kind.clone(), score: probability }),
+                Tag::Inside(_) if open => {
+                    if let Some(span) = out.last_mut() {
+                        span.words.end = word + 1;
+                        span.score += probability;
+                    }
+                }
+                _ => {}
+            }
+            open = self.tags[tag] != Tag::Outside;
+        }
+        for span in &mut out {
+            span.score /= span.words.len() as f32;
+        }
+        out
+    }
+}
+
+/// Take punctuation off both ends; false when nothing is left. A closing bracket or quote whose
+/// opening stands inside stays.
+fn trim_marks(document: &Document, span: &mut Span) -> bool {
+    while !span.words.is_empty() && document.words[span.words.start].mark {
+        span.words.start += 1;
+    }
+    while !span.words.is_empty() && document.words[span.words.end - 1].mark {
+        let opening = match document.word(span.words.end - 1) {
+            ")" => "(",
+            "»" => "«",
+            "]" => "[",
+            _ => "",
+        };
+        if span.words.clone().any(|w| document.word(w) == opening) {
+            break;
+        }
+        span.words.end -= 1;
+    }
+    !span.words.is_empty()
+}
+
+/// Give every occurrence of a surface the type that has the most probability behind it in the article.
+fn settle_types(document: &Document, spans: &mut [Span]) {
+    let mut votes: HashMap<String, HashMap<String, f32>> = HashMap::new();
+    let surface = |span: &Span| span.words.clone().map(|w| document.word(w)).collect::<Vec<_>>().join(" ");
+    for span in spans.iter() {
+        *votes.entry(surface(span)).or_default().entry(span.kind.clone()).or_default() += span.score;
+    }
+    for span in spans.iter_mut() {
+        let kinds = &votes[&surface(span)];
+        if let Some((kind, _)) = kinds.iter().max_by(|a, b| a.1.total_cmp(b.1).then_with(|| b.0.cmp(a.0))) {
+            span.kind.clone_from(kind);
+        }
+    }
+}
+
+fn to_entity(document: &Document, span: &Span, attested: &HashSet<String>) -> Entity {
+    let field = document.field(span.words.start);
+    let part = document.part(field);
+    let (first, last) = (document.words[span.words.start], document.words[span.words.end - 1]);
+    let (start, end) = part.original_span(first.start, last.end);
+    let head = clitics::strip(document.word(span.words.start), |w| attested.contains(w));
+    let rest = &part.text()[first.end..last.end];
+    let name = format!("{head}{}", rest.split_whitespace().fold(String::new(), |all, w| format!("{all} {w}")));
+    Entity {
+        text: String::new(), // the caller cuts it from the original
+        kind: span.kind.clone(),
+        start,
+        end,
+        score: span.score,
+        name,
+        field: (field == Field::Title).then(|| "title".to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn decoder() -> Decoder {
+        let labels = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"].map(str::to_string).to_vec();
+        Decoder::new(&EntitiesConfig { labels, temperature: 1.0 })
+    }
+
+    #[test]
+    fn an_inside_label_never_stands_alone() {
+        let word =
+            |best: usize| Some((0..5).map(|i| if i == best { if best == 0 { 9.0 } else { 4.0 } } else { 0.0 }).collect::<Vec<f32>>());
+        let path = decoder().viterbi(&[word(0), word(2), word(2), None, word(4)]);
+        let tags: Vec<usize> = path.iter().map(|p| p.0).collect();
+        assert_eq!(tags[1..3], [1, 2]);
+        assert_eq!(tags[3], 0);
+        assert_ne!(tags[4], 4);
+    }
+
+    proptest! {
+        #[test]
+        fn paths_are_legal_and_no_worse_than_any_legal_path(
+            logits in proptest::collection::vec(proptest::collection::vec(-4.0f32..4.0, 5), 1..5),
+        ) {
+            let decoder = decoder();
+            let rows: Vec<Option<Vec<f32>>> = logits.iter().cloned().map(Some).collect();
+            let path: Vec<usize> = decoder.viterbi(&rows).into_iter().map(|p| p.0).collect();
+            let legal = |path: &[usize]| (0..path.len()).all(|i| {
+                decoder.tags[path[i]].may_follow(i.checked_sub(1).map(|j| &decoder.tags[path[j]]))
+            });
+            let score = |path: &[usize]| path.iter().zip(&logits).map(|(&t, l)| log_softmax(l, 1.0)[t]).sum::<f32>();
+            prop_assert!(legal(&path));
+            for code in 0..5usize.pow(logits.len() as u32) {
+                let other: Vec<usize> = (0..logits.len()).map(|i| code / 5usize.pow(i as u32) % 5).collect();
+                if legal(&other) {
+                    prop_assert!(score(&path) >= score(&other) - 1e-4);
+                }
+            }
+        }
+    }
+}

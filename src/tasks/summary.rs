@@ -1,0 +1,155 @@
+//! Extractive summaries: the best sentences that fit the word limit, without repetition or page furniture.
+
+use crate::data::Summary;
+use crate::pipeline::document::{DocSentence, Document, Field};
+use crate::text::normalise::Original;
+use std::collections::HashSet;
+
+/// Share of a sentence's words that may already be said.
+const REDUNDANT: f32 = 0.5;
+/// Taken off the score of a sentence that leans on the one before it.
+const DANGLING_COST: f32 = 0.7;
+/// Reporting verbs that open a sentence whose speaker was named before.
+const DANGLING: [&str; 24] = [
+    "وقال",
+    "وأضاف",
+    "وأضافت",
+    "وقالت",
+    "وأوضح",
+    "وأوضحت",
+    "وأكد",
+    "وأكدت",
+    "وأشار",
+    "وأشارت",
+    "وتابع",
+    "وتابعت",
+    "ولفت",
+    "وذكر",
+    "وذكرت",
+    "وبين",
+    "واعتبر",
+    "وشدد",
+    "وشددت",
+    "كما",
+    "لكنه",
+    "لكنها",
+    "وكان",
+    "وكانت",
+];
+
+/// Choose sentences by `scores` (one for each sentence of the document) within `limit` words.
+///
+/// `original` is the article's text. The summary is never empty when the text has a word.
+pub fn extract(document: &Document, scores: &[f32], original: &Original<'_>, limit: usize) -> Summary {
+    let title = title_words(document);
+    let mut pool: Vec<usize> = candidates(document, |s| !s.boilerplate && !repeats_title(document, s, &title));
+    if pool.is_empty() {
+        pool = candidates(document, |_| true);
+    }
+    let rank = |i: usize| scores[i] - if is_dangling(document, &document.sentences[i]) { DANGLING_COST } else { 0.0 };
+    pool.sort_by(|&a, &b| rank(b).total_cmp(&rank(a)).then(a.cmp(&b)));
+    let mut chosen: Vec<(usize, (usize, usize))> = Vec::new();
+    let mut said: HashSet<String> = HashSet::new();
+    let mut left = limit;
+    for &i in &pool {
+        let span = span_of(document, &document.sentences[i]);
+        let length = original.slice(span.0, span.1).map_or(0, |s| s.split_whitespace().count());
+        let words = content_words(document, &document.sentences[i]);
+        let repeated = words.iter().filter(|w| said.contains(*w)).count() as f32;
+        // A character such as ㏂ may hold the end of a sentence; the sentences on both sides then overlap in it.
+        let overlaps = chosen.iter().any(|(_, other)| span.0 < other.1 && other.0 < span.1);
+        if length == 0 || overlaps || length > left || (!chosen.is_empty() && repeated > REDUNDANT * words.len() as f32) {
+            continue;
+        }
+        left -= length;
+        said.extend(words);
+        chosen.push((i, span));
+    }
+    if let (true, Some(&first)) = (chosen.is_empty(), pool.first()) {
+        chosen.push((first, shorten(span_of(document, &document.sentences[first]), original, limit.max(1))));
+    }
+    chosen.sort_by_key(|&(i, _)| i);
+    let spans: Vec<(usize, usize)> = chosen.into_iter().map(|(_, span)| span).collect();
+    let parts: Vec<String> = spans
+        .iter()
+        .filter_map(|&(start, end)| original.slice(start, end))
+        .map(|s| s.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    Summary { text: parts.join(" "), method: "extractive".to_string(), spans }
+}
+
+fn candidates(document: &Document, keep: impl Fn(&DocSentence) -> bool) -> Vec<usize> {
+    let all = document.sentences.iter().enumerate();
+    all.filter(|(_, s)| s.field == Field::Text && keep(s)).map(|(i, _)| i).collect()
+}
+
+fn title_words(document: &Document) -> HashSet<&str> {
+    (0..document.title_words).filter(|&w| !document.words[w].mark).map(|w| document.word(w)).collect()
+}
+
+/// Whether a sentence is the headline again, as scraped pages have it: it says nothing that the title does not.
+fn repeats_title(document: &Document, sentence: &DocSentence, title: &HashSet<&str>) -> bool {
+    sentence.words.clone().filter(|&w| !document.words[w].mark).all(|w| title.contains(document.word(w)))
+}
+
+fn is_dangling(document: &Document, sentence: &DocSentence) -> bool {
+    DANGLING.contains(&document.word(sentence.words.start))
+}
+
+/// Code points of a sentence; the و of an opening that leans on the sentence before is left out.
+fn span_of(document: &Document, sentence: &DocSentence) -> (usize, usize) {
+    let opening = document.word(sentence.words.start);
+    let cut = if DANGLING.contains(&opening) && opening.starts_with('و') { 'و'.len_utf8() } else { 0 };
+    document.text.original_span(sentence.bytes.start + cut, sentence.bytes.end)
+}
+
+/// The words of a sentence that carry its content: longer than three letters, the article taken off.
+fn content_words(document: &Document, sentence: &DocSentence) -> HashSet<String> {
+    let words = sentence.words.clone().map(|w| document.word(w));
+    words.filter(|w| w.chars().count() > 3).map(|w| w.trim_start_matches("ال").to_string()).collect()
+}
+
+/// The first `limit` words of a span, back to its last comma when that keeps more than half of them.
+fn shorten(span: (usize, usize), original: &Original<'_>, limit: usize) -> (usize, usize) {
+    let Some(text) = original.slice(span.0, span.1) else { return span };
+    let (mut words, mut inside, mut end, mut comma) = (0, false, text.chars().count(), None);
+    for (at, c) in text.chars().enumerate() {
+        if c.is_whitespace() {
+            inside = false;
+        } else if !inside {
+            inside = true;
+            words += 1;
+            if words > limit {
+                end = at;
+                break;
+            }
+        }
+        if matches!(c, '،' | '؛' | ',') && words * 2 > limit {
+            comma = Some(at);
+        }
+    }
+    if words > limit {
+        end = comma.unwrap_or(end);
+    }
+    let kept = text.chars().take(end).collect::<String>();
+    (span.0, span.0 + kept.trim_end().chars().count())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shortening_stops_at_a_comma_or_a_word() {
+        let text = "قال الوزير إن الحكومة، رغم كل ما جرى في البلاد، ستمضي في خطتها";
+        let all = (0, text.chars().count());
+        let cut = |limit| {
+            let (a, b) = shorten(all, &Original::new(text), limit);
+            Original::new(text).slice(a, b).unwrap_or_default().to_string()
+        };
+        assert_eq!(cut(100), text);
+        assert_eq!(cut(5), "قال الوزير إن الحكومة");
+        assert_eq!(cut(2), "قال الوزير");
+        assert_eq!(cut(11), "قال الوزير إن الحكومة، رغم كل ما جرى في البلاد");
+    }
+}

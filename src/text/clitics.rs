@@ -1,0 +1,63 @@
+//! Proclitics: the form of a name without the و ف ب ل ك that are written onto it.
+
+use std::collections::HashSet;
+use std::sync::OnceLock;
+
+/// Common names, so that "بسوريا" loses its ب and "بغداد" keeps it.
+const KNOWN: &str = include_str!("known_names.txt");
+
+fn known() -> &'static HashSet<&'static str> {
+    static SET: OnceLock<HashSet<&'static str>> = OnceLock::new();
+    SET.get_or_init(|| KNOWN.lines().filter(|l| !l.is_empty() && !l.starts_with('#')).collect())
+}
+
+/// `first` (the first word of a name, normalised) without attached proclitics.
+///
+/// `attested` says whether a word occurs by itself in the article. A clitic is taken off before the
+/// article (`وال… بال… فال… كال… لل…`), and otherwise only where what is left is a common name or is
+/// attested, and the whole is not itself a common name.
+pub fn strip(first: &str, attested: impl Fn(&str) -> bool) -> String {
+    if known().contains(first) || first.chars().count() < 4 {
+        return first.to_string();
+    }
+    if let Some(rest) = first.strip_prefix("لل").or_else(|| first.strip_prefix("ولل")).or_else(|| first.strip_prefix("فلل")) {
+        let with_article = format!("ال{rest}");
+        if rest.chars().count() >= 3 || known().contains(with_article.as_str()) {
+            return with_article;
+        }
+    }
+    let mut rest = first;
+    for _ in 0..2 {
+        let Some(shorter) = rest.strip_prefix(['و', 'ف', 'ب', 'ل', 'ك']) else { break };
+        if shorter.chars().count() < 3 {
+            break;
+        }
+        let article = shorter.starts_with("ال") && shorter.chars().count() >= 5;
+        if article || known().contains(shorter) || attested(shorter) {
+            return shorter.to_string();
+        }
+        rest = shorter;
+    }
+    first.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clitics_before_the_article_and_common_names() {
+        let never = |_: &str| false;
+        assert_eq!(strip("والرياض", never), "الرياض");
+        assert_eq!(strip("بالقاهرة", never), "القاهرة");
+        assert_eq!(strip("للسعودية", never), "السعودية");
+        assert_eq!(strip("بسوريا", never), "سوريا");
+        assert_eq!(strip("وبسوريا", never), "سوريا");
+        assert_eq!(strip("بغداد", never), "بغداد");
+        assert_eq!(strip("لبنان", never), "لبنان");
+        assert_eq!(strip("وليد", never), "وليد");
+        assert_eq!(strip("وغوتيريش", |w| w == "غوتيريش"), "غوتيريش");
+        assert_eq!(strip("وغوتيريش", never), "وغوتيريش");
+        assert_eq!(strip("كيري", never), "كيري");
+    }
+}

@@ -1,0 +1,80 @@
+//! Word boundaries: runs without white space, every punctuation mark or symbol a word of its own.
+//!
+//! The same rule as the `pre_tokenizer` of the bundled `tokenizer.json`. It runs on normalised text,
+//! where harakat are gone; marks of other scripts stay in their word.
+
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
+
+/// Characters after which a word without white space is cut, so that no word outgrows a window.
+const LONGEST: usize = 64;
+
+/// A word: bytes `start..end` of normalised text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Word {
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+    /// Whether it is a single punctuation mark or symbol.
+    pub mark: bool,
+}
+
+/// Whether `c` is punctuation or a symbol (Unicode P* or S*).
+pub fn is_mark(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_punctuation();
+    }
+    if ('\u{620}'..='\u{64a}').contains(&c) {
+        return false;
+    }
+    matches!(c.general_category_group(), GeneralCategoryGroup::Punctuation | GeneralCategoryGroup::Symbol)
+}
+
+/// The words of normalised text, in order.
+pub fn words(text: &str) -> Vec<Word> {
+    let mut out = Vec::with_capacity(text.len() / 8);
+    let mut open: Option<(usize, usize)> = None; // start byte and characters so far
+    for (at, c) in text.char_indices() {
+        let mark = is_mark(c);
+        let ends = c.is_whitespace() || mark || open.is_some_and(|(_, count)| count >= LONGEST);
+        if let (true, Some((start, _))) = (ends, open) {
+            out.push(Word { start, end: at, mark: false });
+            open = None;
+        }
+        if mark {
+            out.push(Word { start: at, end: at + c.len_utf8(), mark: true });
+        } else if !c.is_whitespace() {
+            let (start, count) = open.unwrap_or((at, 0));
+            open = Some((start, count + 1));
+        }
+    }
+    if let Some((start, _)) = open {
+        out.push(Word { start, end: text.len(), mark: false });
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn split(text: &str) -> Vec<&str> {
+        words(text).into_iter().map(|w| &text[w.start..w.end]).collect()
+    }
+
+    #[test]
+    fn punctuation_and_symbols_stand_alone() {
+        assert_eq!(split("قال «المعلم»: 12.5%\n😀نعم"), ["قال", "«", "المعلم", "»", ":", "12", ".", "5", "%", "😀", "نعم"]);
+        assert_eq!(split(" \n "), Vec::<&str>::new());
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_but_white_space_is_lost(text in any::<String>()) {
+            let kept: String = split(&text).concat();
+            let wanted: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+            prop_assert_eq!(kept, wanted);
+        }
+    }
+}

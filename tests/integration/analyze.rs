@@ -1,0 +1,179 @@
+//! `mujaz analyze` as a user runs it.
+
+use crate::{ids, mujaz, records, repo, tiny};
+use std::fs;
+use std::io::Write;
+use std::process::Stdio;
+
+#[test]
+fn a_folder_gives_one_record_a_article_in_order() {
+    let output = tiny().arg(repo("examples/articles")).output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(ids(&output.stdout), ["01-truce-north", "02-final", "03-central-bank", "health-1", "opinion-1", "vocalised-1"]);
+    let all = records(&output.stdout);
+    assert_eq!(all[3]["date"], "2021-03-02", "unknown fields pass through");
+    for record in &all {
+        assert!(record["topics"].as_array().is_some_and(|t| !t.is_empty()));
+        assert!(!record["summary"]["text"].as_str().unwrap().is_empty());
+        assert_eq!(record["meta"]["model"], "tiny-bert");
+    }
+}
+
+#[test]
+fn threads_and_batch_budgets_change_nothing() {
+    let run = |threads: &str, budget: &str| {
+        let output = tiny().args(["--threads", threads, "--batch-tokens", budget]).arg(repo("examples/articles")).output().unwrap();
+        assert!(output.status.success());
+        output.stdout
+    };
+    let first = run("1", "4096");
+    for (threads, budget) in [("2", "512"), ("2", "16384"), ("5", "16"), ("1", "512")] {
+        assert_eq!(run(threads, budget), first, "{threads} threads, {budget} tokens");
+    }
+}
+
+#[test]
+fn every_kernel_gives_the_same_labels() {
+    let run = |kernel: &str| {
+        let output = tiny().env("MUJAZ_KERNEL", kernel).arg(repo("examples/articles")).output().unwrap();
+        let mut all = records(&output.stdout);
+        for record in &mut all {
+            record.as_object_mut().unwrap().retain(|k, _| k == "summary" || k == "id");
+        }
+        all
+    };
+    assert_eq!(run("portable"), run("avx2"));
+    assert_eq!(run("portable"), run("avx512"));
+}
+
+#[test]
+fn standard_input_and_chosen_tasks() {
+    let line = "{\"id\":7,\"text\":\"وصل الوزير إلى حلب.\",\"x\":[1]}\n";
+    let output = tiny().args(["--tasks", "topics", "-"]).write_stdin(line).output().unwrap();
+    let all = records(&output.stdout);
+    assert_eq!(all[0]["id"], "7");
+    assert_eq!(all[0]["x"], serde_json::json!([1]));
+    assert!(all[0].get("topics").is_some());
+    for absent in ["entities", "stance", "summary", "text"] {
+        assert!(all[0].get(absent).is_none(), "{absent}");
+    }
+    let output = tiny().args(["--tasks", "summary", "--with-text"]).write_stdin(line).output().unwrap();
+    assert_eq!(records(&output.stdout)[0]["text"], "وصل الوزير إلى حلب.");
+}
+
+#[test]
+fn targets_and_claims() {
+    let output = tiny()
+        .args(["--target", "الجيش", "--claim", "وصل الوزير إلى دمشق", "--tasks", "stance"])
+        .write_stdin("{\"text\":\"وصل الوزير إلى حلب. ورحب الجيش بالزيارة.\"}\n")
+        .output()
+        .unwrap();
+    let all = records(&output.stdout);
+    let stance = all[0]["stance"].as_array().unwrap();
+    assert_eq!(stance.len(), 2);
+    assert_eq!((stance[0]["target"].as_str(), stance[0]["kind"].as_str()), (Some("الجيش"), Some("entity")));
+    assert_eq!((stance[1]["target"].as_str(), stance[1]["kind"].as_str()), (Some("وصل الوزير إلى دمشق"), Some("claim")));
+    assert_eq!(stance[0]["evidence"], serde_json::json!([20, 40]));
+}
+
+#[test]
+fn summary_words_are_kept_to() {
+    for limit in ["1", "3", "20"] {
+        let output = tiny().args(["--summary-words", limit, "--tasks", "summary"]).arg(repo("examples/articles")).output().unwrap();
+        for record in records(&output.stdout) {
+            let words = record["summary"]["text"].as_str().unwrap().split_whitespace().count();
+            assert!(words >= 1 && words <= limit.parse().unwrap());
+        }
+    }
+}
+
+#[test]
+fn resume_goes_on_after_the_last_complete_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("in.jsonl");
+    let lines: Vec<String> = (0..40)
+        .map(|i| if i % 9 == 4 { "{broken".to_string() } else { format!("{{\"id\":\"r{i}\",\"text\":\"خبر رقم {i} من حلب.\"}}") })
+        .collect();
+    fs::write(&input, lines.join("\n")).unwrap();
+    let whole = folder.path().join("whole.jsonl");
+    tiny().arg(&input).arg("-o").arg(&whole).assert().code(1);
+    let all = fs::read(&whole).unwrap();
+    let part = folder.path().join("part.jsonl");
+    let cut = all.len() / 2; // in the middle of a line
+    fs::write(&part, &all[..cut]).unwrap();
+    tiny().arg(&input).arg("-o").arg(&part).arg("--resume").assert().code(1);
+    assert_eq!(fs::read(&part).unwrap(), all);
+    tiny().arg(&input).arg("-o").arg(&part).arg("--resume").assert().success();
+    assert_eq!(fs::read(&part).unwrap(), all, "a finished run has nothing left to do");
+}
+
+#[test]
+fn an_output_never_destroys_an_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("in.jsonl");
+    let content = "{\"id\":\"a\",\"text\":\"خبر\"}\n";
+    fs::write(&input, content).unwrap();
+    tiny().arg(&input).arg("-o").arg(&input).assert().code(2);
+    assert_eq!(fs::read_to_string(&input).unwrap(), content);
+    for _ in 0..2 {
+        let inside = folder.path().join("out.jsonl");
+        tiny().arg(folder.path()).arg("-o").arg(&inside).assert().success();
+        assert_eq!(ids(&fs::read(&inside).unwrap()), ["a"], "an earlier output is not an article");
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_quiet() {
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("mujaz"))
+        .args(["analyze", "-q", "--model"])
+        .arg(repo("tests/fixtures/tiny-bert"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut stdin = child.stdin.take().unwrap();
+    for _ in 0..200 {
+        if writeln!(stdin, "{{\"text\":\"خبر من حلب.\"}}").is_err() {
+            break;
+        }
+    }
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn usage_errors_say_what_to_do() {
+    let says = |args: &[&str], words: &str| {
+        let output = mujaz().args(args).output().unwrap();
+        let message = String::from_utf8_lossy(&output.stderr).to_string();
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(message.contains(words), "{message}");
+    };
+    says(&["analyze", "no-such-file.txt"], "no-such-file.txt");
+    says(&["analyze", "Cargo.toml"], "must end in .txt, .jsonl, .csv or .parquet");
+    says(&["analyze", "tests/integration"], "holds no .txt");
+    says(&["analyze", "examples/articles", "-o", "x.doc"], "must end in .jsonl, .csv or .parquet");
+    says(&["analyze", "examples/articles", "--model", "no-such-folder"], "a model folder holds config.json");
+    says(&["analyze", "examples/articles", "--tasks", "topics", "--claim", "قال"], "--tasks leaves it out");
+    says(&["analyze", "examples/articles", "--device", "tpu"], "none of auto, cpu");
+    says(&["analyze", "examples/articles", "--tasks", "poetry"], "possible values");
+    says(&["analyze", "examples/articles", "--resume"], "--output");
+    if !cfg!(feature = "cuda") {
+        says(&["analyze", "examples/articles", "--device", "cuda:1"], "--features cuda");
+    }
+}
+
+#[test]
+fn model_info_and_verify() {
+    let output = mujaz().args(["model", "info"]).output().unwrap();
+    let page = String::from_utf8_lossy(&output.stdout).to_string();
+    assert!(output.status.success() && page.contains("conflict") && page.contains("B-PER"), "{page}");
+    for model in ["bundled", "tests/fixtures/tiny-xlmr"] {
+        let output = mujaz().current_dir(repo("")).args(["model", "verify", model]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}

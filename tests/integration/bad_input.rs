@@ -1,0 +1,179 @@
+//! Bad input never loses the good records around it, and never panics.
+
+use crate::{ids, records, repo, tiny};
+use std::fs;
+use std::path::PathBuf;
+
+struct Dir(tempfile::TempDir);
+
+impl Dir {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.path().join(name);
+        fs::write(&path, content).unwrap();
+        path
+    }
+}
+
+#[test]
+fn bad_lines_are_reported_and_the_rest_goes_on_in_order() {
+    let dir = Dir::new();
+    let mut content =
+        b"\xef\xbb\xbf{\"id\":\"a\",\"text\":\"\xd8\xad\xd9\x84\xd8\xa8\"}\r\n\r\n{\"id\":\"b\"}\r\n[1,2]\r\n{\"id\":\"c\",\"text\":5}\r\n"
+            .to_vec();
+    content.extend_from_slice(b"{\"id\":\"d\",\"text\":\"\xff\xfe\"}\n{\"id\":\"e\",\"text\":\"x\"}\n{\"id\":\"e\",\"text\":\"x\"}\n{\"id\":[],\"text\":\"x\"}\n{\"id\":\"f\",\"text\":");
+    let input = dir.file("in.jsonl", content);
+    let errors = dir.0.path().join("errors.jsonl");
+    let output = tiny().arg(&input).arg("--errors").arg(&errors).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(ids(&output.stdout), ["a", "e", "e"], "duplicate ids are two records");
+    let bad = records(&fs::read(&errors).unwrap());
+    let lines: Vec<u64> = bad.iter().map(|b| b["line"].as_u64().unwrap()).collect();
+    assert_eq!(lines, [3, 4, 5, 6, 9, 10]);
+    let reason = |i: usize| bad[i]["reason"].as_str().unwrap().to_string();
+    assert!(reason(0).contains("no \"text\" field"));
+    assert!(reason(1).contains("found an array"));
+    assert!(reason(2).contains("must be a string, found a number"));
+    assert!(reason(3).contains("invalid UTF-8"));
+    assert!(reason(5).contains("broken JSON"));
+    assert!(bad.iter().all(|b| b["source"].as_str().unwrap().ends_with("in.jsonl")));
+    let output = tiny().arg(&input).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).to_string();
+    assert!(told.contains("in.jsonl:3: no \"text\" field"), "{told}");
+}
+
+#[test]
+fn strange_articles_get_a_record_each() {
+    let dir = Dir::new();
+    let texts = ["", "   \n\t ", "😀😀 🇸🇾", "Latin text only. Nothing else here.", "حلب", "...", "\u{200f}\u{64b}", "ـ", "a\u{0}b"];
+    let lines: Vec<String> = texts.iter().map(|t| serde_json::json!({"text": t}).to_string()).collect();
+    let output = tiny().arg(dir.file("odd.jsonl", lines.join("\n"))).output().unwrap();
+    assert!(output.status.success());
+    let all = records(&output.stdout);
+    assert_eq!(all.len(), texts.len());
+    for (text, record) in texts.iter().zip(&all) {
+        let summary = record["summary"]["text"].as_str().unwrap();
+        let empty = text.chars().all(|c| c.is_whitespace() || "\u{200f}\u{64b}ـ".contains(c));
+        assert_eq!(summary.is_empty(), empty, "{text:?}: {summary:?}");
+    }
+    assert_eq!(all[0]["topics"], serde_json::json!([]));
+    assert_eq!(all[0]["stance"], serde_json::json!([]));
+    assert_eq!(all[4]["summary"]["text"], "حلب");
+    assert_eq!(all[0]["id"].as_str().unwrap().rsplit(':').next(), Some("1"), "an id from file and line");
+}
+
+#[test]
+fn text_files_with_crlf_bom_and_other_encodings() {
+    let dir = Dir::new();
+    dir.file("a.txt", "\u{feff}عنوان الخبر\r\n\r\nقال الوزير في حلب.\r\nوغادر.\r\n");
+    dir.file("b.txt", b"\xe3\xcb\xc7\xe1"); // windows-1256
+    dir.file("c.txt", "");
+    let output = tiny().arg(dir.0.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let all = records(&output.stdout);
+    assert_eq!(ids(&output.stdout), ["a", "c"]);
+    assert_eq!(all[0]["title"], "عنوان الخبر");
+    let told = String::from_utf8_lossy(&output.stderr).to_string();
+    assert!(told.contains("b.txt:1: invalid UTF-8") && told.contains("iconv"), "{told}");
+}
+
+#[test]
+fn csv_tables() {
+    let dir = Dir::new();
+    let good = "\u{feff}id,title,text,outlet\n1,عنوان,\"سطر أول\nسطر ثان، \"\"نعم\"\"\",قناة\n2,,نص,قناة\n3,زائد,نص,قناة,حقل\n4,ع,نص,ق\n";
+    let output = tiny().arg(dir.file("t.csv", good)).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(ids(&output.stdout), ["1", "2", "4"]);
+    assert_eq!(records(&output.stdout)[0]["outlet"], "قناة");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("5 fields in a table of 4 columns"));
+    dir.file("u.csv", "id,body\n1,نص\n");
+    let output = tiny().arg(dir.0.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(ids(&output.stdout), ["1", "2", "4"], "the other table is analysed");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no column named \"text\" (found: id, body)"));
+}
+
+#[test]
+fn a_broken_parquet_file_is_reported() {
+    let dir = Dir::new();
+    dir.file("a.jsonl", "{\"id\":\"a\",\"text\":\"حلب\"}");
+    dir.file("b.parquet", "PAR1 not really");
+    let output = tiny().arg(dir.0.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(ids(&output.stdout), ["a"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("not a readable parquet file"));
+}
+
+#[test]
+fn an_article_of_thirty_thousand_words() {
+    let dir = Dir::new();
+    let text = "قال الوزير إن الحكومة ستواصل العمل في حلب ودمشق حتى النهاية. ".repeat(3000);
+    let line = serde_json::json!({"id": "long", "text": text}).to_string();
+    let output = tiny().arg(dir.file("long.jsonl", line)).output().unwrap();
+    assert!(output.status.success());
+    let all = records(&output.stdout);
+    assert!(all[0]["meta"]["tokens"].as_u64().unwrap() >= 33_000);
+    assert_eq!(all[0]["meta"]["truncated"], false);
+    let words = all[0]["summary"]["text"].as_str().unwrap().split_whitespace().count();
+    assert!(words > 0 && words <= 50);
+}
+
+#[test]
+fn a_line_of_ten_megabytes_between_two_short_ones() {
+    let dir = Dir::new();
+    let huge = "كلمة ".repeat(10 * 1024 * 1024 / 9);
+    let content = format!(
+        "{{\"id\":\"a\",\"text\":\"حلب\"}}\n{}\n{{\"id\":\"c\",\"text\":\"دمشق\"}}\n",
+        serde_json::json!({"id": "b", "text": huge})
+    );
+    assert!(content.len() > 10_000_000);
+    let output = tiny().args(["--tasks", "topics,entities,summary"]).arg(dir.file("big.jsonl", content)).output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(ids(&output.stdout), ["a", "b", "c"]);
+}
+
+#[test]
+fn a_word_of_a_million_letters() {
+    let dir = Dir::new();
+    let line = serde_json::json!({"id": "w", "text": "م".repeat(1_000_000)}).to_string();
+    let output = tiny().arg(dir.file("word.jsonl", line)).output().unwrap();
+    assert!(output.status.success());
+    assert!(!records(&output.stdout)[0]["summary"]["text"].as_str().unwrap().is_empty());
+}
+
+#[test]
+fn broken_models_say_what_is_wrong() {
+    let dir = Dir::new();
+    let tiny_model = repo("tests/fixtures/tiny-bert");
+    let attempt = |change: &dyn Fn(&std::path::Path)| {
+        let folder = dir.0.path().join("model");
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir(&folder).unwrap();
+        for name in ["config.json", "tokenizer.json", "model.safetensors"] {
+            fs::copy(tiny_model.join(name), folder.join(name)).unwrap();
+        }
+        change(&folder);
+        let output = crate::mujaz().args(["analyze", "-q", "--model"]).arg(&folder).arg(repo("examples/articles")).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(output.stdout.is_empty());
+        String::from_utf8_lossy(&output.stderr).to_string()
+    };
+    let edit = |from: &'static str, to: &'static str| {
+        move |folder: &std::path::Path| {
+            let config = fs::read_to_string(folder.join("config.json")).unwrap();
+            assert!(config.contains(from));
+            fs::write(folder.join("config.json"), config.replace(from, to)).unwrap();
+        }
+    };
+    assert!(attempt(&|f| fs::remove_file(f.join("tokenizer.json")).unwrap()).contains("tokenizer.json"));
+    assert!(attempt(&|f| fs::write(f.join("model.safetensors"), "junk").unwrap()).contains("model.safetensors"));
+    assert!(attempt(&|f| fs::write(f.join("config.json"), "{").unwrap()).contains("config.json"));
+    assert!(attempt(&edit("\"hidden_size\": 32", "\"hidden_size\": 64")).contains("config.json asks for"));
+    assert!(attempt(&edit("\"mujaz\"", "\"other\"")).contains("scripts/finetune.py"));
+    assert!(attempt(&edit("\"model_type\": \"bert\"", "\"model_type\": \"gpt2\"")).contains("is not supported"));
+    assert!(attempt(&edit("\"window\": 48", "\"window\": 4800")).contains("exceed its 48 positions"));
+    assert!(attempt(&edit("\"<claim>\"", "\"<nothing>\"")).contains("<nothing>"));
+}

@@ -1,0 +1,109 @@
+//! Hidden states and the logits of every head against PyTorch (`scripts/make_fixtures.py`).
+
+use crate::repo;
+use mujaz::data::StanceKind;
+use mujaz::kernels::Isa;
+use mujaz::model::cpu::CpuEncoder;
+use mujaz::model::{Device, Encoder, Model, Sequence, Source};
+use serde::Deserialize;
+use std::path::Path;
+
+const TOLERANCE: f32 = 1e-4;
+
+#[derive(Deserialize)]
+struct Row {
+    ids: Vec<u32>,
+    types: Vec<u8>,
+    hidden: Vec<f32>,
+    topics: Vec<f32>,
+    entities: Vec<f32>,
+    claim: Vec<f32>,
+    entity: Vec<f32>,
+    extract: Vec<f32>,
+}
+
+fn read(path: &str) -> Vec<Row> {
+    serde_json::from_slice(&std::fs::read(repo(path)).unwrap()).unwrap()
+}
+
+fn furthest(got: &[f32], want: &[f32]) -> f32 {
+    assert_eq!(got.len(), want.len());
+    got.iter().zip(want).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+/// Largest differences of hidden states and logits; `numbers` of each hidden state are in the golden file.
+fn compare(model: &Model, encoder: &dyn Encoder, rows: &[Row], numbers: usize) -> (f32, f32) {
+    let width = model.config.hidden_size;
+    let (mut hidden_error, mut head_error) = (0.0f32, 0.0f32);
+    let inputs: Vec<Sequence> = rows.iter().map(|r| Sequence { ids: r.ids.clone(), types: r.types.clone() }).collect();
+    let all = encoder.encode(&inputs.iter().collect::<Vec<_>>()).unwrap();
+    let mut first = 0;
+    for row in rows {
+        let length = row.ids.len();
+        let hidden = &all[first * width..(first + length) * width];
+        first += length;
+        let kept: Vec<f32> = hidden.chunks(width).flat_map(|piece| piece[..numbers].to_vec()).collect();
+        hidden_error = hidden_error.max(furthest(&kept, &row.hidden));
+        let mean = |rows: &[usize]| -> Vec<f32> {
+            (0..width).map(|i| rows.iter().map(|r| hidden[r * width + i]).sum::<f32>() / rows.len().max(1) as f32).collect()
+        };
+        let everything: Vec<usize> = (0..length).collect();
+        let typed: Vec<usize> = everything.iter().copied().filter(|&i| row.types[i] == 1).collect();
+        let mut feature = hidden[..width].to_vec();
+        feature.extend(mean(if typed.is_empty() { &everything } else { &typed }));
+        let groups = length.min(((length - 1) * 3 / length) + 1);
+        let sentences: Vec<f32> =
+            (0..groups).flat_map(|g| mean(&everything.iter().copied().filter(|i| i * 3 / length == g).collect::<Vec<_>>())).collect();
+        let heads = &model.heads;
+        for (got, want) in [
+            (heads.topics(&mean(&everything)), &row.topics),
+            (heads.entities(hidden), &row.entities),
+            (heads.stance(&feature, StanceKind::Claim), &row.claim),
+            (heads.stance(&feature, StanceKind::Entity), &row.entity),
+        ] {
+            head_error = head_error.max(furthest(&got.unwrap(), want));
+        }
+        if row.extract.len() == groups && length >= 3 {
+            head_error = head_error.max(furthest(&heads.extract(&sentences).unwrap(), &row.extract));
+        }
+    }
+    (hidden_error, head_error)
+}
+
+fn check(name: &str, source: &Source, rows: &[Row], numbers: usize) {
+    let candle = Model::load(source, &Device::CandleCpu).unwrap();
+    let (hidden, heads) = compare(&candle, candle.encoder.as_ref(), rows, numbers);
+    println!("{name}: candle differs from PyTorch by {hidden:.1e} (hidden states), {heads:.1e} (heads)");
+    assert!(hidden < TOLERANCE && heads < TOLERANCE);
+    let files = source.open().unwrap();
+    let weights = mujaz::model::weights::Weights::parse(&files.weights, name).unwrap();
+    for isa in Isa::available() {
+        let encoder = CpuEncoder::load(&weights, &candle.config, isa).unwrap();
+        let (hidden, heads) = compare(&candle, &encoder, rows, numbers);
+        println!("{name}: {isa} kernels differ from PyTorch by {hidden:.1e} (hidden states), {heads:.1e} (heads)");
+        assert!(hidden < TOLERANCE && heads < TOLERANCE);
+    }
+}
+
+fn check_folder(folder: &str) {
+    let path = repo(folder);
+    let rows = read(&format!("{folder}/golden.json"));
+    let numbers = rows[0].hidden.len() / rows[0].ids.len();
+    check(folder, &Source::Folder(path), &rows, numbers);
+}
+
+#[test]
+fn bert_in_f32() {
+    check_folder("tests/fixtures/tiny-bert");
+}
+
+#[test]
+fn xlm_roberta_in_bf16_with_a_prefix_and_shifted_positions() {
+    check_folder("tests/fixtures/tiny-xlmr");
+}
+
+#[test]
+fn the_bundled_model_in_f16() {
+    assert!(Path::new(&repo("models/mujaz-base/model.safetensors")).exists());
+    check("bundled", &Source::Bundled, &read("tests/fixtures/bundled-golden.json"), 8);
+}

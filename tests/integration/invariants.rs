@@ -1,0 +1,94 @@
+//! What must hold whatever the model says: offsets, batches, windows, summaries.
+
+use crate::repo;
+use mujaz::model::{Device, Source};
+use mujaz::text::normalise::char_slice;
+use mujaz::{Analysis, Analyzer, Article, Options};
+use proptest::prelude::*;
+
+fn analyzer(batch_tokens: usize) -> Analyzer {
+    let source = Source::Folder(repo("tests/fixtures/tiny-bert"));
+    Analyzer::load(&source, &Device::Cpu, Options { batch_tokens, ..Options::default() }).unwrap()
+}
+
+pub fn samples() -> Vec<Article> {
+    let inputs = mujaz::data::Inputs::open(&[repo("examples/articles")]).unwrap();
+    inputs.map(|record| record.unwrap().unwrap()).collect()
+}
+
+/// Entities are cut from the text, summaries are made of it and keep to their limit.
+pub fn check(article: &Article, analysis: &Analysis, limit: usize) {
+    for entity in analysis.entities.iter().flatten() {
+        let part = if entity.field.is_some() { article.title.as_deref().unwrap() } else { &article.text };
+        assert_eq!(char_slice(part, entity.start, entity.end), Some(entity.text.as_str()));
+        assert!(!entity.text.trim().is_empty() && entity.text.trim() == entity.text);
+    }
+    let summary = analysis.summary.as_ref().unwrap();
+    assert!(summary.text.split_whitespace().count() <= limit);
+    assert_eq!(summary.text.is_empty(), summary.spans.is_empty());
+    let squeeze = |s: &str| s.split_whitespace().collect::<Vec<_>>().join(" ");
+    let joined: Vec<String> = summary.spans.iter().map(|&(a, b)| squeeze(char_slice(&article.text, a, b).unwrap())).collect();
+    assert_eq!(summary.text, joined.join(" "));
+    assert!(summary.spans.windows(2).all(|pair| pair[0].1 <= pair[1].0));
+    for stance in analysis.stance.iter().flatten() {
+        let s = stance.scores;
+        assert!((s.favor + s.against + s.neutral + s.unrelated - 1.0).abs() < 1e-3);
+    }
+}
+
+#[test]
+fn a_batch_gives_what_each_article_gives_alone() {
+    let articles = samples();
+    let alone: Vec<Analysis> = articles.iter().map(|a| analyzer(4096).analyze(a).unwrap()).collect();
+    for budget in [16, 512, 16384] {
+        assert_eq!(analyzer(budget).analyze_batch(&articles).unwrap(), alone, "budget {budget}");
+    }
+    let mut backward: Vec<Article> = articles.clone();
+    backward.reverse();
+    let mut reversed = analyzer(700).analyze_batch(&backward).unwrap();
+    reversed.reverse();
+    assert_eq!(reversed, alone);
+    for (article, analysis) in articles.iter().zip(&alone) {
+        check(article, analysis, 50);
+    }
+}
+
+#[test]
+fn the_bundled_model_gives_a_batch_what_it_gives_alone() {
+    let articles = samples();
+    let analyzer = Analyzer::load(&Source::Bundled, &Device::Cpu, Options::default()).unwrap();
+    let together = analyzer.analyze_batch(&articles).unwrap();
+    for (article, analysis) in articles.iter().zip(&together) {
+        assert_eq!(&analyzer.analyze(article).unwrap(), analysis);
+        check(article, analysis, 50);
+    }
+}
+
+#[test]
+fn a_long_article_is_covered_by_windows_to_its_last_word() {
+    let text = format!("{}وختم الوزير كلامه في دمشق.", "قال الوزير إن الحكومة ستواصل العمل في حلب. ".repeat(400));
+    let analysis = analyzer(4096).analyze(&Article::new(text.clone())).unwrap();
+    assert!(analysis.meta.windows > 50 && !analysis.meta.truncated);
+    check(&Article::new(text), &analysis, 50);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn no_text_breaks_the_offsets(text in any::<String>(), title in proptest::option::of("\\PC{0,30}")) {
+        let article = Article { title, ..Article::new(text) };
+        let analysis = analyzer(4096).analyze(&article).unwrap();
+        check(&article, &analysis, 50);
+        let words = article.text.split_whitespace().any(|w| w.chars().any(char::is_alphanumeric));
+        prop_assert!(!words || !analysis.summary.unwrap().text.is_empty());
+    }
+
+    #[test]
+    fn noisy_arabic_keeps_its_offsets(text in "([ء-ي]{1,9}[ـً-ْ]{0,2}[ .،؟!\n«»\u{200f}]{1,2}){0,80}", limit in 1usize..60) {
+        let article = Article::new(text);
+        let source = Source::Folder(repo("tests/fixtures/tiny-xlmr"));
+        let options = Options { summary_words: limit, ..Options::default() };
+        let analysis = Analyzer::load(&source, &Device::Cpu, options).unwrap().analyze(&article).unwrap();
+        check(&article, &analysis, limit);
+    }
+}

@@ -1,0 +1,77 @@
+//! The same pieces in Python and Rust, through our own normaliser and words.
+
+use crate::repo;
+use mujaz::model::{Config, Tokenizer};
+use mujaz::text::normalise::char_slice;
+use mujaz::text::{Normalized, sentences, words};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Case {
+    text: String,
+    ids: Vec<u32>,
+    #[serde(default)]
+    offsets: Vec<(usize, usize)>,
+}
+
+fn cases(path: &str) -> Vec<Case> {
+    let content = std::fs::read_to_string(repo(path)).unwrap();
+    content.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The ids of a text by the road of the program: normalise, words, sentences, pieces of each sentence.
+fn by_our_road(tokenizer: &Tokenizer, text: &str) -> (Vec<u32>, Vec<usize>, Vec<(usize, usize)>) {
+    let normalized = Normalized::new(text);
+    let found = words(normalized.text());
+    let (mut ids, mut counts) = (Vec::new(), Vec::new());
+    for sentence in sentences(normalized.text(), &found) {
+        tokenizer.encode(normalized.text(), &found[sentence.words], &mut ids, &mut counts);
+    }
+    let spans = found.iter().map(|w| normalized.original_span(w.start, w.end)).collect();
+    (ids, counts, spans)
+}
+
+fn load(folder: &str) -> Tokenizer {
+    let config = Config::parse(&std::fs::read(repo(&format!("{folder}/config.json"))).unwrap(), folder).unwrap();
+    Tokenizer::load(&std::fs::read(repo(&format!("{folder}/tokenizer.json"))).unwrap(), &config, folder).unwrap()
+}
+
+#[test]
+fn a_thousand_strings_have_the_ids_and_offsets_of_python() {
+    let tokenizer = load("tests/fixtures/tiny-bert");
+    let all = cases("tests/fixtures/tokenizer-cases.jsonl");
+    assert_eq!(all.len(), 1000);
+    for case in &all {
+        let (ids, counts, spans) = by_our_road(&tokenizer, &case.text);
+        assert_eq!(ids, case.ids, "{:?}", case.text);
+        assert_eq!(counts.iter().sum::<usize>(), ids.len());
+        assert_eq!(counts.len(), spans.len());
+        // Python's offsets point into the original; each of our words holds its pieces' offsets.
+        let mut piece = 0;
+        for (&count, &(start, end)) in counts.iter().zip(&spans) {
+            assert!(char_slice(&case.text, start, end).is_some_and(|s| !s.is_empty()));
+            for &(from, to) in &case.offsets[piece..piece + count] {
+                assert!(from >= start && to <= end || from == to, "{:?}: piece {from}..{to} outside word {start}..{end}", case.text);
+            }
+            piece += count;
+        }
+    }
+    println!("{} strings: ids and offsets agree with Python", all.len());
+}
+
+#[test]
+fn the_bundled_tokenizer_agrees_with_python() {
+    let tokenizer = load("models/mujaz-base");
+    for case in cases("tests/fixtures/bundled-cases.jsonl") {
+        assert_eq!(by_our_road(&tokenizer, &case.text).0, case.ids, "{:?}", case.text);
+    }
+}
+
+#[test]
+fn a_foreign_tokenizer_gives_every_word_its_own_pieces() {
+    let tokenizer = load("tests/fixtures/tiny-xlmr");
+    let text = "قال «الوزير»: 12.5 ☃ حلب";
+    let (ids, counts, _) = by_our_road(&tokenizer, text);
+    assert_eq!(counts.iter().sum::<usize>(), ids.len());
+    assert!(counts.iter().all(|&c| c >= 1), "{counts:?}");
+}
