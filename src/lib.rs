@@ -8,6 +8,7 @@ pub mod analyzer;
 pub mod cli;
 pub mod data;
 pub mod error;
+pub mod eval;
 pub mod kernels;
 pub mod model;
 pub mod pipeline;

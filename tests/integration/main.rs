@@ -6,6 +6,7 @@ mod bad_input;
 mod formats;
 mod golden;
 mod invariants;
+mod measures;
 mod real_articles;
 mod tokenizer;
 
