@@ -118,6 +118,12 @@ impl Analyzer {
 
     /// Analyse articles together; the answers are those that each article gets alone.
     pub fn analyze_batch(&self, articles: &[Article]) -> Result<Vec<Analysis>> {
+        let targets: Vec<&[Target]> = articles.iter().map(|_| self.options.targets.as_slice()).collect();
+        self.analyze_for(articles, &targets)
+    }
+
+    /// Like [`Analyzer::analyze_batch`], with stance targets for each article; main entities where it has none.
+    pub fn analyze_for(&self, articles: &[Article], targets: &[&[Target]]) -> Result<Vec<Analysis>> {
         let documents: Vec<Document> = articles.iter().map(|a| Document::new(a, &self.model.tokenizer, &self.config)).collect();
         let outputs = self.read_windows(&documents)?;
         let mut analyses: Vec<Analysis> = Vec::with_capacity(articles.len());
@@ -125,7 +131,7 @@ impl Analyzer {
             analyses.push(self.decode(article, document, windows)?);
         }
         if self.options.tasks.stance {
-            let stances = self.read_stances(&documents, &analyses)?;
+            let stances = self.read_stances(&documents, &analyses, targets)?;
             for (analysis, stance) in analyses.iter_mut().zip(stances) {
                 analysis.stance = Some(stance);
             }
@@ -291,7 +297,7 @@ impl Analyzer {
         summary::extract(document, &scores, &Original::new(&article.text), self.options.summary_words)
     }
 
-    fn read_stances(&self, documents: &[Document], analyses: &[Analysis]) -> Result<Vec<Vec<Stance>>> {
+    fn read_stances(&self, documents: &[Document], analyses: &[Analysis], asked: &[&[Target]]) -> Result<Vec<Vec<Stance>>> {
         let Some(config) = &self.config.heads.stance else { return Ok(vec![Vec::new(); documents.len()]) };
         let width = self.model.config.hidden_size;
         let mut questions: Vec<(usize, Target, Vec<usize>)> = Vec::new();
@@ -301,7 +307,7 @@ impl Analyzer {
                 continue;
             }
             let own = || stance::main_entities(analyses[d].entities.as_deref().unwrap_or_default());
-            let targets = if self.options.targets.is_empty() { own() } else { self.options.targets.clone() };
+            let targets = if asked[d].is_empty() { own() } else { asked[d].to_vec() };
             for target in targets {
                 let first = rows.len();
                 rows.extend(stance::pairs(document, &target, &self.model.tokenizer, &self.config));

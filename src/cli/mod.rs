@@ -2,6 +2,7 @@
 
 mod analyze;
 mod args;
+mod evaluate;
 mod exit;
 mod model;
 mod progress;
@@ -14,6 +15,7 @@ pub fn main() -> ExitCode {
     let args = args::Args::parse();
     let result = match args.command {
         args::Command::Analyze(options) => analyze::run(*options),
+        args::Command::Evaluate(options) => evaluate::run(*options),
         args::Command::Model { action } => model::run(action),
     };
     exit::status(result).into()

@@ -1,9 +1,11 @@
 //! Articles in, analyses out: record types, readers and writers.
 
 pub mod article;
+pub mod conll;
 pub mod csv;
 pub mod input;
 pub mod jsonl;
+pub mod labelled;
 pub mod output;
 pub mod parquet;
 pub mod text;

@@ -3,10 +3,12 @@
 //! They agree with the field's reference implementations on committed cases (`tests/fixtures/measures.json`,
 //! made by `scripts/make_measures.py` with seqeval, scikit-learn and rouge-score).
 
+pub mod baselines;
 pub mod bootstrap;
 pub mod calibration;
 pub mod labels;
 pub mod rouge;
+pub mod score;
 pub mod spans;
 
 /// True positives, false positives and false negatives.

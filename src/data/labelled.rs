@@ -1,0 +1,172 @@
+//! Labelled articles, for evaluation: the output's shapes without scores, as fields of the input record.
+
+use super::article::{Article, StanceKind};
+use super::conll;
+use super::input::{BadRecord, Inputs};
+use crate::error::Error;
+use crate::eval::spans::Policy;
+use crate::tasks::stance::Target;
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+/// A true entity; offsets count code points of the text, or of the title.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoldEntity {
+    /// First code point.
+    pub start: usize,
+    /// One past the last.
+    pub end: usize,
+    /// Type.
+    pub kind: String,
+    /// Whether it stands in the title.
+    pub title: bool,
+}
+
+/// An article with what is true of it; `None` where the record does not say.
+#[derive(Clone, Debug, Default)]
+pub struct Labelled {
+    /// The article.
+    pub article: Article,
+    /// Topics, the main one first.
+    pub topics: Option<Vec<String>>,
+    /// All entities.
+    pub entities: Option<Vec<GoldEntity>>,
+    /// Targets and their true stance.
+    pub stance: Option<Vec<(Target, String)>>,
+    /// A written summary.
+    pub summary: Option<String>,
+}
+
+/// Another data set's labels and the model's, by task; a label mapped to "" is left out.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LabelMap {
+    /// Topic labels.
+    #[serde(default)]
+    pub topics: HashMap<String, String>,
+    /// Entity types.
+    #[serde(default)]
+    pub entities: HashMap<String, String>,
+    /// Stance labels.
+    #[serde(default)]
+    pub stance: HashMap<String, String>,
+}
+
+impl LabelMap {
+    /// Read a TOML file with the tables `[topics]`, `[entities]` and `[stance]`.
+    pub fn read(path: &std::path::Path) -> Result<Self, Error> {
+        let content = std::fs::read_to_string(path).map_err(|source| Error::file(path, source))?;
+        toml::from_str(&content).map_err(|e| Error::input(path, e.to_string()))
+    }
+}
+
+fn mapped(map: &HashMap<String, String>, label: &str) -> Option<String> {
+    let label = map.get(label).map_or(label, String::as_str);
+    (!label.is_empty()).then(|| label.to_string())
+}
+
+/// Read labelled records: CoNLL files (`.conll`, `.bio`, `.iob`), and whatever `analyze` reads.
+pub fn read(paths: &[PathBuf], map: &LabelMap, policy: Policy) -> Result<(Vec<Labelled>, Vec<BadRecord>), Error> {
+    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    for path in paths {
+        let ending = path.extension().and_then(|e| e.to_str()).unwrap_or("");
+        if matches!(ending, "conll" | "bio" | "iob") {
+            good.extend(conll::read(path, policy)?);
+            continue;
+        }
+        for (number, record) in Inputs::open(std::slice::from_ref(path))?.enumerate() {
+            match record? {
+                Ok(article) => match parse(article) {
+                    Ok(labelled) => good.push(labelled),
+                    Err(reason) => bad.push(BadRecord { source: path.display().to_string(), line: number as u64 + 1, reason }),
+                },
+                Err(record) => bad.push(record),
+            }
+        }
+    }
+    for labelled in &mut good {
+        apply(labelled, map);
+    }
+    Ok((good, bad))
+}
+
+fn apply(labelled: &mut Labelled, map: &LabelMap) {
+    if let Some(topics) = &mut labelled.topics {
+        *topics = topics.iter().filter_map(|t| mapped(&map.topics, t)).collect();
+    }
+    if let Some(entities) = &mut labelled.entities {
+        entities.retain_mut(|e| {
+            mapped(&map.entities, &e.kind).is_some_and(|kind| {
+                e.kind = kind;
+                true
+            })
+        });
+    }
+    if let Some(stance) = &mut labelled.stance {
+        stance.retain_mut(|(_, label)| {
+            mapped(&map.stance, label).is_some_and(|new| {
+                *label = new;
+                true
+            })
+        });
+    }
+}
+
+#[derive(Deserialize)]
+struct EntityField {
+    #[serde(rename = "type")]
+    kind: String,
+    start: usize,
+    end: usize,
+    field: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct StanceField {
+    target: String,
+    kind: StanceKind,
+    label: String,
+}
+
+/// Labels out of the fields that a record brings along. Tables hold a topic or a pair in plain columns:
+/// `topics` (labels by `|`) or `section`; `target` or `claim` with `label`.
+fn parse(mut article: Article) -> Result<Labelled, String> {
+    let mut take = |name: &str| article.extra.shift_remove(name).filter(|v| !v.is_null());
+    let topics = match take("topics").or_else(|| take("section")) {
+        Some(Value::Array(items)) => Some(items.iter().map(topic).collect::<Option<Vec<_>>>().ok_or("\"topics\" must hold labels")?),
+        Some(Value::String(joined)) => Some(joined.split('|').map(|t| t.trim().to_string()).filter(|t| !t.is_empty()).collect()),
+        Some(_) => return Err("\"topics\" must be a list of labels".to_string()),
+        None => None,
+    };
+    let entities = match take("entities") {
+        Some(value) => {
+            let fields: Vec<EntityField> = serde_json::from_value(value).map_err(|e| format!("\"entities\": {e}"))?;
+            let gold = |e: EntityField| GoldEntity { start: e.start, end: e.end, kind: e.kind, title: e.field.as_deref() == Some("title") };
+            Some(fields.into_iter().map(gold).collect())
+        }
+        None => None,
+    };
+    let target = take("target").map(|t| (t, StanceKind::Entity)).or_else(|| take("claim").map(|t| (t, StanceKind::Claim)));
+    let stance = match (take("stance"), target, take("label")) {
+        (Some(Value::Array(items)), _, _) => {
+            let fields: Vec<StanceField> = serde_json::from_value(Value::Array(items)).map_err(|e| format!("\"stance\": {e}"))?;
+            Some(fields.into_iter().map(|s| (Target { text: s.target, kind: s.kind }, s.label)).collect())
+        }
+        (Some(Value::String(label)), Some((Value::String(text), kind)), _)
+        | (None, Some((Value::String(text), kind)), Some(Value::String(label))) => Some(vec![(Target { text, kind }, label)]),
+        (None, None, _) => None,
+        _ => return Err("stance needs a list, or the columns \"target\" (or \"claim\") and \"label\"".to_string()),
+    };
+    let summary = match take("summary") {
+        Some(Value::String(text)) => Some(text),
+        Some(Value::Object(fields)) => fields.get("text").and_then(Value::as_str).map(str::to_string),
+        _ => None,
+    };
+    Ok(Labelled { article, topics, entities, stance, summary })
+}
+
+fn topic(item: &Value) -> Option<String> {
+    item.as_str().or_else(|| item.get("label")?.as_str()).map(str::to_string)
+}

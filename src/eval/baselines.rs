@@ -1,0 +1,90 @@
+//! What trivial methods reach: the numbers that a score must be read beside.
+
+use super::labels::{macro_f1, mean};
+use super::rouge::{Form, rouge_n, tokens};
+use crate::text::{Normalized, sentences, words};
+use std::collections::HashMap;
+
+fn commonest<'a>(labels: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    labels.into_iter().for_each(|label| *counts.entry(label).or_default() += 1);
+    counts.into_iter().max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(a.0))).map(|(label, _)| label)
+}
+
+/// Accuracy of always giving the commonest label.
+pub fn majority_accuracy(truths: &[&str]) -> f64 {
+    let best = commonest(truths.iter().copied());
+    mean(truths.iter().map(|t| if Some(*t) == best { 1.0 } else { 0.0 }))
+}
+
+/// Macro-F1 of always giving the commonest label, for (target, truth) pairs.
+pub fn majority_macro_f1(pairs: &[(&str, &str)]) -> f64 {
+    let best = commonest(pairs.iter().map(|p| p.1)).unwrap_or("");
+    macro_f1(pairs.iter().map(|p| (p.1, best)))
+}
+
+/// Macro-F1 of giving the label that the same target has most often elsewhere, else the commonest label:
+/// what can be known without reading the article.
+pub fn target_only_macro_f1(pairs: &[(&str, &str)]) -> f64 {
+    let mut by_target: HashMap<&str, Vec<usize>> = HashMap::new();
+    pairs.iter().enumerate().for_each(|(i, p)| by_target.entry(p.0).or_default().push(i));
+    let best = commonest(pairs.iter().map(|p| p.1)).unwrap_or("");
+    let guess = |i: usize| commonest(by_target[pairs[i].0].iter().filter(|&&j| j != i).map(|&j| pairs[j].1)).unwrap_or(best);
+    macro_f1((0..pairs.len()).map(|i| (pairs[i].1, guess(i))))
+}
+
+/// The article's first `length` words.
+pub fn lead(article: &str, length: usize) -> String {
+    article.split_whitespace().take(length).collect::<Vec<_>>().join(" ")
+}
+
+fn split(article: &str) -> Vec<String> {
+    let normalized = Normalized::new(article);
+    let text = normalized.text();
+    sentences(text, &words(text)).into_iter().map(|s| text[s.bytes].to_string()).collect()
+}
+
+/// Sentences from a seeded place on, cut to `length` words.
+pub fn random_sentences(article: &str, length: usize, seed: u64) -> String {
+    let all = split(article);
+    if all.is_empty() {
+        return String::new();
+    }
+    let at = (seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33) as usize % all.len();
+    lead(&[&all[at..], &all[..at]].concat().join(" "), length)
+}
+
+/// The sentences that, added one by one within `length` words, raise ROUGE-1 F most: a bound for extraction.
+pub fn oracle(article: &str, reference: &[String], length: usize) -> String {
+    let all = split(article);
+    let (mut chosen, mut best) = (Vec::<usize>::new(), 0.0);
+    loop {
+        let text = |indices: &[usize]| indices.iter().map(|&i| all[i].as_str()).collect::<Vec<_>>().join(" ");
+        let next = (0..all.len())
+            .filter(|i| !chosen.contains(i))
+            .map(|i| [chosen.as_slice(), &[i]].concat())
+            .filter(|indices| text(indices).split_whitespace().count() <= length)
+            .map(|indices| (rouge_n(&tokens(&text(&indices), Form::Raw), reference, 1).f1, indices))
+            .max_by(|a, b| a.0.total_cmp(&b.0));
+        match next {
+            Some((score, indices)) if score > best => (best, chosen) = (score, indices),
+            _ => return text(&chosen),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn baselines_of_known_data() {
+        assert_eq!(majority_accuracy(&["a", "a", "b"]), 2.0 / 3.0);
+        let pairs = [("x", "favor"), ("x", "favor"), ("y", "against"), ("y", "against"), ("y", "against")];
+        assert_eq!(target_only_macro_f1(&pairs), 1.0, "a target that always has one stance gives it away");
+        assert!((majority_macro_f1(&pairs) - 0.375).abs() < 1e-9);
+        assert_eq!(lead("واحد اثنان ثلاثة", 2), "واحد اثنان");
+        let reference = tokens("فاز الفريق", Form::Raw);
+        assert_eq!(oracle("قال المدرب. فاز الفريق. غادر.", &reference, 10), "فاز الفريق.");
+    }
+}

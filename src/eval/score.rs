@@ -1,0 +1,260 @@
+//! From labelled articles and a model's answers to rows of a table.
+
+use super::bootstrap::{Interval, interval, paired};
+use super::calibration::expected_error;
+use super::labels::{macro_f1, mean, per_label, per_label_of_sets};
+use super::rouge::{Form, Rouge, rouge_l, rouge_n, tokens};
+use super::spans::{Span, relaxed, strict};
+use super::{Counts, baselines};
+use crate::data::labelled::{GoldEntity, Labelled};
+use crate::data::{Analysis, StanceKind};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One line of the table.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// "entities", "topics", "stance claim", "stance entity" or "summary".
+    pub task: String,
+    /// Name of the measure.
+    pub measure: String,
+    /// Items that it is over.
+    pub items: usize,
+    /// The measure, with its 95 % interval where it has one.
+    pub score: Interval,
+    /// What trivial methods reach on the same items.
+    pub baselines: BTreeMap<String, f64>,
+}
+
+/// Entities of one article: truth under both policies of reading, and what was found.
+pub struct EntityItem {
+    truth: Vec<Span>,
+    repaired: Vec<Span>,
+    found: Vec<Span>,
+    scores: Vec<f64>,
+}
+
+/// Topics of one article.
+pub struct TopicItem {
+    truth: Vec<String>,
+    found: Vec<String>,
+    best: Option<f64>,
+}
+
+/// One stance pair.
+pub struct StanceItem {
+    target: String,
+    truth: String,
+    found: String,
+    score: f64,
+}
+
+/// One summary with the references it is compared to.
+pub struct SummaryItem {
+    ours: [Rouge; 5],
+    lead: f64,
+    random: f64,
+    oracle: f64,
+}
+
+/// Everything that one model said, beside the truth.
+#[derive(Default)]
+pub struct Answers {
+    entities: Vec<EntityItem>,
+    topics: Vec<TopicItem>,
+    claims: Vec<StanceItem>,
+    targets: Vec<StanceItem>,
+    summaries: Vec<SummaryItem>,
+}
+
+impl Answers {
+    /// Put an article's answer beside its truth; `repaired` is its truth as conlleval reads the file.
+    pub fn add(&mut self, truth: &Labelled, repaired: &Labelled, answer: &Analysis) {
+        if let (Some(gold), Some(found)) = (&truth.entities, &answer.entities) {
+            let spans = |gold: &[GoldEntity]| gold.iter().map(|e| span(e.title, e.start, e.end, &e.kind)).collect::<Vec<_>>();
+            self.entities.push(EntityItem {
+                truth: spans(gold),
+                repaired: spans(repaired.entities.as_deref().unwrap_or_default()),
+                found: found.iter().map(|e| span(e.field.is_some(), e.start, e.end, &e.kind)).collect(),
+                scores: found.iter().map(|e| f64::from(e.score)).collect(),
+            });
+        }
+        if let (Some(gold), Some(found)) = (&truth.topics, &answer.topics) {
+            let best = found.first().map(|t| f64::from(t.score));
+            self.topics.push(TopicItem { truth: gold.clone(), found: found.iter().map(|t| t.label.clone()).collect(), best });
+        }
+        for ((target, label), found) in truth.stance.iter().flatten().zip(answer.stance.iter().flatten()) {
+            let s = found.scores;
+            let score = f64::from(s.favor.max(s.against).max(s.neutral).max(s.unrelated));
+            let item = StanceItem { target: target.text.clone(), truth: label.clone(), found: found.label.clone(), score };
+            match target.kind {
+                StanceKind::Claim => self.claims.push(item),
+                StanceKind::Entity => self.targets.push(item),
+            }
+        }
+        if let (Some(reference), Some(found)) = (&truth.summary, &answer.summary) {
+            self.summaries.push(summary_item(&truth.article.text, reference, &found.text, self.summaries.len()));
+        }
+    }
+
+    /// All rows.
+    pub fn rows(&self) -> Vec<Row> {
+        let mut out = entity_rows(&self.entities);
+        out.extend(topic_rows(&self.topics));
+        out.extend(stance_rows("stance claim", &self.claims));
+        out.extend(stance_rows("stance entity", &self.targets));
+        out.extend(summary_rows(&self.summaries));
+        out
+    }
+
+    /// The main measure of each task: this model's minus the other's, with the share of resamples in which
+    /// it is not better.
+    pub fn compare(&self, other: &Self) -> Vec<(Row, f64)> {
+        let mut out = Vec::new();
+        compare("entities", "strict micro-F1", &self.entities, &other.entities, entity_f1, &mut out);
+        compare("topics", "first label right", &self.topics, &other.topics, first_right, &mut out);
+        compare("stance claim", "macro-F1", &self.claims, &other.claims, stance_macro, &mut out);
+        compare("stance entity", "macro-F1", &self.targets, &other.targets, stance_macro, &mut out);
+        compare("summary", "ROUGE-1 F", &self.summaries, &other.summaries, |i| mean(i.iter().map(|s| s.ours[0].f1)), &mut out);
+        out
+    }
+}
+
+fn compare<T>(task: &str, measure: &str, a: &[T], b: &[T], of: impl Fn(&[&T]) -> f64, out: &mut Vec<(Row, f64)>) {
+    let pairs: Vec<(&T, &T)> = a.iter().zip(b).collect();
+    if !pairs.is_empty() {
+        let side = |items: &[&(&T, &T)], second: bool| of(&items.iter().map(|p| if second { p.1 } else { p.0 }).collect::<Vec<_>>());
+        let (score, worse) = paired(&pairs, |items| side(items, false) - side(items, true));
+        let row = Row { task: task.into(), measure: measure.into(), items: pairs.len(), score, baselines: BTreeMap::new() };
+        out.push((row, worse));
+    }
+}
+
+/// Title and text have offsets of their own; keep them apart.
+fn span(title: bool, start: usize, end: usize, kind: &str) -> Span {
+    let shift = if title { 0 } else { 1 << 40 };
+    Span { start: start + shift, end: end + shift, kind: kind.to_string() }
+}
+
+fn row<T>(task: &str, measure: impl Into<String>, items: &[T], of: impl Fn(&[&T]) -> f64) -> Row {
+    Row { task: task.into(), measure: measure.into(), items: items.len(), score: interval(items, of), baselines: BTreeMap::new() }
+}
+
+fn entity_f1(items: &[&EntityItem]) -> f64 {
+    items.iter().map(|i| strict(&i.truth, &i.found)).sum::<Counts>().f1()
+}
+
+fn entity_rows(items: &[EntityItem]) -> Vec<Row> {
+    if items.is_empty() {
+        return Vec::new();
+    }
+    let total = |items: &[&EntityItem]| items.iter().map(|i| strict(&i.truth, &i.found)).sum::<Counts>();
+    let mut out = vec![
+        row("entities", "strict micro-F1", items, entity_f1),
+        row("entities", "strict precision", items, |i| total(i).precision()),
+        row("entities", "strict recall", items, |i| total(i).recall()),
+        row("entities", "conlleval micro-F1", items, |i| i.iter().map(|i| strict(&i.repaired, &i.found)).sum::<Counts>().f1()),
+        row("entities", "relaxed micro-F1", items, |i| i.iter().map(|i| relaxed(&i.truth, &i.found)).sum::<Counts>().f1()),
+    ];
+    let kinds: BTreeSet<&str> = items.iter().flat_map(|i| i.truth.iter().chain(&i.found)).map(|s| s.kind.as_str()).collect();
+    for kind in kinds {
+        let only = |spans: &[Span]| spans.iter().filter(|s| s.kind == kind).cloned().collect::<Vec<_>>();
+        let of = |items: &[&EntityItem]| items.iter().map(|i| strict(&only(&i.truth), &only(&i.found))).sum::<Counts>().f1();
+        out.push(row("entities", format!("{kind} F1"), items, of));
+    }
+    let sure = |i: &&EntityItem| i.found.iter().zip(&i.scores).map(|(span, &score)| (score, i.truth.contains(span))).collect::<Vec<_>>();
+    out.push(row("entities", "calibration error", items, |i| expected_error(&i.iter().flat_map(sure).collect::<Vec<_>>())));
+    out
+}
+
+fn first_right(items: &[&TopicItem]) -> f64 {
+    mean(items.iter().map(|i| if i.found.first().is_some_and(|f| i.truth.first() == Some(f)) { 1.0 } else { 0.0 }))
+}
+
+fn topic_rows(items: &[TopicItem]) -> Vec<Row> {
+    if items.is_empty() {
+        return Vec::new();
+    }
+    let per = |items: &[&TopicItem]| {
+        let sets = items.iter().map(|i| (i.truth.as_slice(), i.found.as_slice()));
+        per_label_of_sets(sets).into_iter().map(|(label, counts)| (label.to_string(), counts)).collect::<BTreeMap<_, _>>()
+    };
+    let mut first = row("topics", "first label right", items, first_right);
+    let truths: Vec<&str> = items.iter().filter_map(|i| i.truth.first()).map(String::as_str).collect();
+    first.baselines.insert("majority".into(), baselines::majority_accuracy(&truths));
+    let mut out = vec![
+        first,
+        row("topics", "micro-F1", items, |i| per(i).into_values().sum::<Counts>().f1()),
+        row("topics", "macro-F1", items, |i| mean(per(i).into_values().map(Counts::f1))),
+    ];
+    for label in per(&items.iter().collect::<Vec<_>>()).into_keys() {
+        let of = |i: &&TopicItem| match (i.truth.contains(&label), i.found.contains(&label)) {
+            (true, true) => Counts { tp: 1, ..Counts::default() },
+            (truth, found) => Counts { tp: 0, fp: usize::from(found), fn_: usize::from(truth) },
+        };
+        out.push(row("topics", format!("{label} F1"), items, |i| i.iter().map(of).sum::<Counts>().f1()));
+    }
+    let sure = |i: &&TopicItem| Some((i.best?, i.truth.first() == i.found.first()));
+    out.push(row("topics", "calibration error", items, |i| expected_error(&i.iter().filter_map(sure).collect::<Vec<_>>())));
+    out
+}
+
+fn stance_macro(items: &[&StanceItem]) -> f64 {
+    macro_f1(items.iter().map(|i| (i.truth.as_str(), i.found.as_str())))
+}
+
+fn stance_rows(task: &str, items: &[StanceItem]) -> Vec<Row> {
+    if items.is_empty() {
+        return Vec::new();
+    }
+    let pairs: Vec<(&str, &str)> = items.iter().map(|i| (i.target.as_str(), i.truth.as_str())).collect();
+    let mut first = row(task, "macro-F1", items, stance_macro);
+    first.baselines.insert("majority".into(), baselines::majority_macro_f1(&pairs));
+    first.baselines.insert("target only".into(), baselines::target_only_macro_f1(&pairs));
+    let mut out = vec![first];
+    let right = |i: &&StanceItem| if i.truth == i.found { 1.0 } else { 0.0 };
+    out.push(row(task, "accuracy", items, |i| mean(i.iter().map(right))));
+    let labels: BTreeSet<&str> = items.iter().flat_map(|i| [i.truth.as_str(), i.found.as_str()]).collect();
+    for label in labels {
+        let of = |items: &[&StanceItem]| {
+            let per = per_label(items.iter().map(|i| (i.truth.as_str(), i.found.as_str())));
+            per.get(label).copied().unwrap_or_default().f1()
+        };
+        out.push(row(task, format!("{label} F1"), items, of));
+    }
+    let sure = |i: &&StanceItem| (i.score, i.truth == i.found);
+    out.push(row(task, "calibration error", items, |i| expected_error(&i.iter().map(sure).collect::<Vec<_>>())));
+    out
+}
+
+fn summary_item(article: &str, reference: &str, summary: &str, number: usize) -> SummaryItem {
+    let (raw, light) = (tokens(reference, Form::Raw), tokens(reference, Form::Light));
+    let (ours, ours_light) = (tokens(summary, Form::Raw), tokens(summary, Form::Light));
+    let length = summary.split_whitespace().count();
+    let against = |text: &str| rouge_n(&tokens(text, Form::Raw), &raw, 1).f1;
+    SummaryItem {
+        ours: [
+            rouge_n(&ours, &raw, 1),
+            rouge_n(&ours, &raw, 2),
+            rouge_l(&ours, &raw),
+            rouge_n(&ours_light, &light, 1),
+            rouge_n(&ours_light, &light, 2),
+        ],
+        lead: against(&baselines::lead(article, length)),
+        random: against(&baselines::random_sentences(article, length, number as u64)),
+        oracle: against(&baselines::oracle(article, &raw, length)),
+    }
+}
+
+fn summary_rows(items: &[SummaryItem]) -> Vec<Row> {
+    if items.is_empty() {
+        return Vec::new();
+    }
+    let names = ["ROUGE-1 F", "ROUGE-2 F", "ROUGE-L F", "ROUGE-1 F, light", "ROUGE-2 F, light"];
+    let mut out: Vec<Row> = (0..names.len()).map(|k| row("summary", names[k], items, |i| mean(i.iter().map(|s| s.ours[k].f1)))).collect();
+    let all = |of: fn(&SummaryItem) -> f64| mean(items.iter().map(of));
+    for (name, value) in [("lead", all(|s| s.lead)), ("random", all(|s| s.random)), ("oracle", all(|s| s.oracle))] {
+        out[0].baselines.insert(name.into(), value);
+    }
+    out
+}

@@ -1,0 +1,108 @@
+//! `mujaz evaluate` as a user runs it.
+
+use crate::{mujaz, records, repo, tiny};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn evaluate() -> assert_cmd::Command {
+    let mut command = mujaz();
+    command.arg("evaluate").arg("--model").arg(repo("tests/fixtures/tiny-bert"));
+    command
+}
+
+/// The sample articles with the tiny model's own answers as the truth.
+fn own_answers(folder: &Path) -> PathBuf {
+    let output = tiny().arg("--with-text").arg(repo("examples/articles")).output().unwrap();
+    let lines: Vec<String> = records(&output.stdout).iter().map(Value::to_string).collect();
+    let path = folder.join("own.jsonl");
+    fs::write(&path, lines.join("\n")).unwrap();
+    path
+}
+
+fn rows(path: &Path) -> Vec<(String, String, f64)> {
+    let report: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    let rows = report["models"][0]["rows"].as_array().unwrap().clone();
+    let text = |v: &Value| v.as_str().unwrap().to_string();
+    rows.iter().map(|r| (text(&r["task"]), text(&r["measure"]), r["score"]["value"].as_f64().unwrap())).collect()
+}
+
+#[test]
+fn a_model_agrees_with_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = own_answers(folder.path());
+    let report = folder.path().join("report.json");
+    let output = evaluate()
+        .arg(&data)
+        .arg("--json")
+        .arg(&report)
+        .args(["--min-f1", "entities=1", "--min-f1", "stance-entity=0.99"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    for (task, measure, value) in rows(&report) {
+        if measure.contains("F1") || measure.contains("right") || measure.contains("ROUGE") || measure == "accuracy" {
+            assert!((value - 1.0).abs() < 1e-9, "{task} {measure}: {value}");
+        }
+    }
+    let page = String::from_utf8(output.stdout).unwrap();
+    for wanted in ["strict micro-F1", "conlleval micro-F1", "majority", "target only", "lead", "oracle", "calibration error"] {
+        assert!(page.contains(wanted), "{wanted}\n{page}");
+    }
+}
+
+#[test]
+fn gates_and_mistakes() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("gold.jsonl");
+    let record = json!({"text": "وصل الوزير إلى حلب.", "entities": [{"type": "LOC", "start": 15, "end": 18}], "topics": ["sport"]});
+    fs::write(&data, format!("{record}\n{{\"text\": 1}}\n")).unwrap();
+    let says = |args: &[&str], code: i32, words: &str| {
+        let output = evaluate().arg(&data).args(args).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).to_string();
+        assert_eq!(output.status.code(), Some(code), "{told}");
+        assert!(told.contains(words), "{told}");
+    };
+    says(&["--min-f1", "entities=1.0"], 1, "entities: strict micro-F1 is");
+    says(&[], 1, "must be a string, found a number");
+    says(&["--min-f1", "entities"], 2, "expected TASK=NUMBER");
+    says(&["--min-f1", "summary=0.1"], 2, "no labels for \"summary\"");
+    let bare = folder.path().join("bare.jsonl");
+    fs::write(&bare, "{\"text\":\"خبر\"}").unwrap();
+    let output = evaluate().arg(&bare).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("the records have no labels"));
+}
+
+#[test]
+fn conll_csv_and_label_maps() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, content).unwrap();
+        path
+    };
+    let conll = write("a.conll", "\u{feff}-DOCSTART-\tO\r\n\r\nسيرغي\tI-PERS\r\nلافروف\tI-PERS\r\nزار\tO\r\nحلب\tB-LOC\r\n");
+    let csv = write("b.csv", "text,claim,label\nوصل الوزير إلى حلب,غادر الوزير حلب,disagree\nوصل الوفد,وصل الوفد أمس,agree\n");
+    let map = write("map.toml", "[entities]\nPERS = \"PER\"\n[stance]\nagree = \"favor\"\ndisagree = \"against\"\n");
+    let report = folder.path().join("report.json");
+    let output = evaluate().args([&conll, &csv]).arg("--map").arg(&map).arg("--json").arg(&report).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let all = rows(&report);
+    let has = |task: &str, measure: &str| all.iter().any(|r| r.0 == task && r.1 == measure);
+    assert!(has("entities", "PER F1") && !has("entities", "PERS F1"));
+    assert!(has("stance claim", "favor F1") && has("stance claim", "against F1") && !has("stance claim", "agree F1"));
+    let bad = write("c.toml", "[entity]\nx = \"y\"\n");
+    let output = evaluate().arg(&conll).arg("--map").arg(&bad).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn two_models_are_compared_on_the_same_articles() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = own_answers(folder.path());
+    let output = evaluate().arg("--model").arg(repo("tests/fixtures/tiny-xlmr")).arg(&data).output().unwrap();
+    assert!(output.status.success());
+    let page = String::from_utf8(output.stdout).unwrap();
+    let line = page.lines().rfind(|l| l.starts_with("entities") && l.contains(" p ")).unwrap();
+    assert!(line.contains('+') && line.ends_with("p 0.000"), "{line}");
+}
