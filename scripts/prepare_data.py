@@ -41,6 +41,9 @@ STANCEX_TARGETS = {
     "sexual_education_fully": "تدريس الثقافة الجنسية", "mosques_speakers": "إغلاق مكبرات الصوت في المساجد",
     "multi_mariage": "تعدد الزوجات", "women_driving": "قيادة المرأة للسيارة",
 }  # fmt: skip
+# Most train pairs of the sets that would drown the headline pairs of ANS, and how often those are repeated.
+STANCE_CAPS = {"arabicstancex": 2500, "arnli": 2000}
+STANCE_REPEATS = {"ans": 2, "arbteds": 2}
 STANCEX_DEV = {"update_curricula", "vaccine_booster_dose"}
 EXAASC_DEV = {"مجلس النواب", "نادي النصر", "وزير التعليم", "عبد الفتاح السيسي"}
 # Words that turn a headline into its opposite, for claims against their own article.
@@ -318,15 +321,26 @@ def plain_reporting(data, rng):
                 body = body_without_lead(record, record.get("title") or "")
                 out.append(pair(f"plain/{record['id']}", f"plain-{record['source']}", "entity", rng.choice(found), body, "neutral", 0.25))
     rng.shuffle(out)
-    return out[:700]
+    return out[:400]
 
 
 def stance(data, rng):
     train, dev = claims_of_sets(data)
-    for extra_train, extra_dev in (claims_of_headlines(data, rng, 2500), stance_of_entities(data, rng)):
+    for extra_train, extra_dev in (claims_of_headlines(data, rng, 1000), stance_of_entities(data, rng)):
         train += extra_train
         dev += extra_dev
-    return train, dev
+    return balance(train, rng), dev
+
+
+def balance(records, rng):
+    by_source = collections.defaultdict(list)
+    for record in records:
+        by_source[record["source"]].append(record)
+    out = []
+    for source, group in by_source.items():
+        rng.shuffle(group)
+        out += group[: STANCE_CAPS.get(source, len(group))] * STANCE_REPEATS.get(source, 1)
+    return out
 
 
 # ------------------------------------------------------------------ extract

@@ -35,6 +35,15 @@ pub enum Command {
     ///
     /// Exit status: 0 all well; 1 a gate was missed or some records were bad; 2 errors.
     Evaluate(Box<EvaluateArgs>),
+    /// List what would spoil training or evaluation in labelled data
+    ///
+    /// Reads what evaluate reads and prints, with file and line: spans that cut a word, do not match their
+    /// text or overlap; unknown and rare labels; empty, repeated and nearly repeated articles; the same
+    /// article in two files; labels that contradict each other; wrong encodings; page furniture; class
+    /// balance and lengths.
+    ///
+    /// Exit status: 0 nothing serious; 1 errors were found; 2 usage, input or model error.
+    Check(Box<CheckArgs>),
     /// Look at a model folder or check it
     Model {
         #[command(subcommand)]
@@ -141,6 +150,25 @@ pub struct EvaluateArgs {
     /// Worker threads (default: one a core)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct CheckArgs {
+    /// Labelled files or folders
+    #[arg(value_name = "DATA", required = true)]
+    pub data: Vec<PathBuf>,
+    /// Model whose labels and window the data is for
+    #[arg(long, value_name = "DIR", default_value = "bundled")]
+    pub model: Source,
+    /// Accept labels that the model does not have
+    #[arg(long)]
+    pub any_label: bool,
+    /// TOML file with tables [topics], [entities] and [stance]: "their label" = "ours", or "" to leave it out
+    #[arg(long, value_name = "FILE")]
+    pub map: Option<PathBuf>,
+    /// Write every finding to FILE as JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
 }
 
 /// Where analyses go.

@@ -2,6 +2,7 @@
 
 mod analyze;
 mod args;
+mod check;
 mod evaluate;
 mod exit;
 mod model;
@@ -16,6 +17,7 @@ pub fn main() -> ExitCode {
     let result = match args.command {
         args::Command::Analyze(options) => analyze::run(*options),
         args::Command::Evaluate(options) => evaluate::run(*options),
+        args::Command::Check(options) => check::run(*options),
         args::Command::Model { action } => model::run(action),
     };
     exit::status(result).into()

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// One article as read.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -14,6 +15,8 @@ pub struct Article {
     pub text: String,
     /// Every other field of the record, passed through untouched.
     pub extra: Map<String, Value>,
+    /// File and line (row for parquet) that it was read from.
+    pub origin: (Arc<str>, u64),
 }
 
 impl Article {
@@ -22,8 +25,9 @@ impl Article {
         Self { text: text.into(), ..Self::default() }
     }
 
-    /// Take a JSON object apart; the error says what is wrong with it.
-    pub fn from_json(value: Value, default_id: impl FnOnce() -> String) -> Result<Self, String> {
+    /// Take a JSON object apart; the error says what is wrong with it. A record without an id is named after
+    /// its file and line.
+    pub fn from_json(value: Value, source: &Arc<str>, line: u64) -> Result<Self, String> {
         let Value::Object(mut fields) = value else {
             return Err(format!("expected a JSON object, found {}", kind(&value)));
         };
@@ -40,10 +44,10 @@ impl Article {
         let id = match fields.shift_remove("id") {
             Some(Value::String(id)) => id,
             Some(Value::Number(number)) => number.to_string(),
-            None | Some(Value::Null) => default_id(),
+            None | Some(Value::Null) => format!("{source}:{line}"),
             Some(other) => return Err(format!("\"id\" must be a string or a number, found {}", kind(&other))),
         };
-        Ok(Self { id, title, text, extra: fields })
+        Ok(Self { id, title, text, extra: fields, origin: (Arc::clone(source), line) })
     }
 }
 

@@ -9,27 +9,31 @@ use std::path::Path;
 /// Tokens that are gathered into one article where the file does not mark documents.
 const ARTICLE_TOKENS: usize = 150;
 
-/// Read a file: tab or space, CRLF, BOM, `-DOCSTART-`, IOB1 or IOB2. Sentences become the lines of articles.
-pub fn read(path: &Path, policy: Policy) -> Result<Vec<Labelled>, Error> {
+/// Read a file, each article with the line that it begins on: tab or space, CRLF, BOM, `-DOCSTART-`, IOB1 or IOB2. Sentences become the lines of articles.
+pub fn read(path: &Path, policy: Policy) -> Result<Vec<(u64, Labelled)>, Error> {
     let content = std::fs::read_to_string(path).map_err(|source| Error::file(path, source))?;
     let source = path.display().to_string();
     let mut out = Vec::new();
     let mut article: Vec<Vec<(&str, &str)>> = Vec::new();
     let mut sentence: Vec<(&str, &str)> = Vec::new();
-    let mut close = |article: &mut Vec<Vec<(&str, &str)>>| {
+    let mut first = 1;
+    let mut close = |article: &mut Vec<Vec<(&str, &str)>>, first: u64| {
         if !article.is_empty() {
-            out.push(build(article, format!("{source}:{}", out.len() + 1), policy));
+            out.push((first, build(article, format!("{source}:{first}"), policy)));
             article.clear();
         }
     };
     for (number, line) in content.trim_start_matches('\u{feff}').lines().enumerate() {
         let mut columns = line.split_whitespace();
         match (columns.next(), columns.next_back()) {
-            (Some("-DOCSTART-"), _) => close(&mut article),
+            (Some("-DOCSTART-"), _) => close(&mut article, first),
             (Some(token), Some(tag)) => {
                 if tag != "O" && !tag.starts_with("B-") && !tag.starts_with("I-") {
                     let reason = format!("line {}: {tag:?} is no BIO tag; the last column must hold O, B-TYPE or I-TYPE", number + 1);
                     return Err(Error::input(path, reason));
+                }
+                if article.is_empty() && sentence.is_empty() {
+                    first = number as u64 + 1;
                 }
                 sentence.push((token, tag));
                 continue;
@@ -44,13 +48,13 @@ pub fn read(path: &Path, policy: Policy) -> Result<Vec<Labelled>, Error> {
             article.push(std::mem::take(&mut sentence));
         }
         if article.iter().map(Vec::len).sum::<usize>() >= ARTICLE_TOKENS {
-            close(&mut article);
+            close(&mut article, first);
         }
     }
     if !sentence.is_empty() {
         article.push(sentence);
     }
-    close(&mut article);
+    close(&mut article, first);
     Ok(out)
 }
 
@@ -95,9 +99,9 @@ mod tests {
         .expect("writes");
         let surfaces = |policy| {
             let all = read(&folder, policy).expect("reads");
-            assert_eq!(all.len(), 2);
-            let found = all[0].entities.clone().unwrap_or_default();
-            found.iter().map(|e| char_slice(&all[0].article.text, e.start, e.end).unwrap_or("").to_string()).collect::<Vec<_>>()
+            assert_eq!(all.iter().map(|a| a.0).collect::<Vec<_>>(), [3, 10]);
+            let found = all[0].1.entities.clone().unwrap_or_default();
+            found.iter().map(|e| char_slice(&all[0].1.article.text, e.start, e.end).unwrap_or("").to_string()).collect::<Vec<_>>()
         };
         assert_eq!(surfaces(Policy::Repair), ["سيرغي لافروف", "حلب"]);
         assert_eq!(surfaces(Policy::Strict), Vec::<String>::new());

@@ -5,20 +5,21 @@ use super::input::{BadRecord, Record};
 use crate::error::Error;
 use serde_json::{Map, Value};
 use std::io::Read;
+use std::sync::Arc;
 
 /// Rows of a CSV file as records.
 pub struct CsvReader<R: Read> {
     rows: csv::ByteRecordsIntoIter<R>,
     columns: Vec<String>,
-    source: String,
+    source: Arc<str>,
 }
 
 impl<R: Read> CsvReader<R> {
     /// Read the header; an error when it has no `text` column.
-    pub fn new(input: R, source: impl Into<String>) -> Result<Self, Error> {
+    pub fn new(input: R, source: impl Into<Arc<str>>) -> Result<Self, Error> {
         let source = source.into();
         let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(input);
-        let header = reader.byte_headers().map_err(|e| Error::input(&source, format!("the header row cannot be read: {e}")))?;
+        let header = reader.byte_headers().map_err(|e| Error::input(&*source, format!("the header row cannot be read: {e}")))?;
         let columns: Vec<String> = header
             .iter()
             .enumerate()
@@ -30,7 +31,7 @@ impl<R: Read> CsvReader<R> {
         if !columns.iter().any(|c| c == "text") {
             let found = columns.join(", ");
             return Err(Error::input(
-                &source,
+                &*source,
                 format!("no column named \"text\" (found: {found}); rename the column that holds the article"),
             ));
         }
@@ -48,7 +49,7 @@ impl<R: Read> CsvReader<R> {
                 fields.insert(name.clone(), Value::String(value.to_string()));
             }
         }
-        Article::from_json(Value::Object(fields), || format!("{}:{line}", self.source))
+        Article::from_json(Value::Object(fields), &self.source, line)
     }
 }
 
@@ -56,13 +57,13 @@ impl<R: Read> Iterator for CsvReader<R> {
     type Item = Result<Record, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let bad = |line, reason| BadRecord { source: self.source.clone(), line, reason };
+        let bad = |line, reason| BadRecord { source: self.source.to_string(), line, reason };
         Some(match self.rows.next()? {
             Ok(row) => {
                 let line = row.position().map_or(0, csv::Position::line);
                 Ok(self.parse(&row, line).map_err(|reason| bad(line, reason)))
             }
-            Err(error) if error.is_io_error() => Err(Error::input(&self.source, error.to_string())),
+            Err(error) if error.is_io_error() => Err(Error::input(&*self.source, error.to_string())),
             Err(error) => Ok(Err(bad(error.position().map_or(0, csv::Position::line), error.to_string()))),
         })
     }

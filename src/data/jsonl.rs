@@ -5,27 +5,28 @@ use super::input::{BadRecord, Record};
 use crate::error::Error;
 use serde_json::Value;
 use std::io::BufRead;
+use std::sync::Arc;
 
 /// Read articles from lines; blank lines are passed over, broken ones are reported.
 pub struct JsonlReader<R> {
     lines: R,
-    source: String,
+    source: Arc<str>,
     line: u64,
     buffer: Vec<u8>,
 }
 
 impl<R: BufRead> JsonlReader<R> {
     /// `source` names the file in messages and in the ids of records without one.
-    pub fn new(lines: R, source: impl Into<String>) -> Self {
+    pub fn new(lines: R, source: impl Into<Arc<str>>) -> Self {
         Self { lines, source: source.into(), line: 0, buffer: Vec::new() }
     }
 
     fn parse(&self) -> Result<Article, BadRecord> {
-        let bad = |reason: String| BadRecord { source: self.source.clone(), line: self.line, reason };
+        let bad = |reason: String| BadRecord { source: self.source.to_string(), line: self.line, reason };
         let line = std::str::from_utf8(&self.buffer)
             .map_err(|e| bad(format!("invalid UTF-8 after {} bytes; convert the file to UTF-8", e.valid_up_to())))?;
         let value: Value = serde_json::from_str(line).map_err(|e| bad(format!("broken JSON: {e}")))?;
-        Article::from_json(value, || format!("{}:{}", self.source, self.line)).map_err(bad)
+        Article::from_json(value, &self.source, self.line).map_err(bad)
     }
 }
 
@@ -37,7 +38,7 @@ impl<R: BufRead> Iterator for JsonlReader<R> {
             self.buffer.clear();
             match self.lines.read_until(b'\n', &mut self.buffer) {
                 Ok(0) => return None,
-                Err(source) => return Some(Err(Error::file(&self.source, source))),
+                Err(source) => return Some(Err(Error::file(&*self.source, source))),
                 Ok(_) => self.line += 1,
             }
             if self.line == 1 && self.buffer.starts_with(b"\xef\xbb\xbf") {

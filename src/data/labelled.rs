@@ -4,6 +4,7 @@ use super::article::{Article, StanceKind};
 use super::conll;
 use super::input::{BadRecord, Inputs};
 use crate::error::Error;
+use crate::eval::check::Placed;
 use crate::eval::spans::Policy;
 use crate::tasks::stance::Target;
 use serde::Deserialize;
@@ -69,48 +70,64 @@ fn mapped(map: &HashMap<String, String>, label: &str) -> Option<String> {
 
 /// Read labelled records: CoNLL files (`.conll`, `.bio`, `.iob`), and whatever `analyze` reads.
 pub fn read(paths: &[PathBuf], map: &LabelMap, policy: Policy) -> Result<(Vec<Labelled>, Vec<BadRecord>), Error> {
+    let (placed, bad) = read_placed(paths, map, policy)?;
+    Ok((placed.into_iter().map(|p| p.record).collect(), bad))
+}
+
+/// Like [`read`], with each record's place and the surfaces that it gives for its entities.
+pub fn read_placed(paths: &[PathBuf], map: &LabelMap, policy: Policy) -> Result<(Vec<Placed>, Vec<BadRecord>), Error> {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     for path in paths {
         let ending = path.extension().and_then(|e| e.to_str()).unwrap_or("");
         if matches!(ending, "conll" | "bio" | "iob") {
-            good.extend(conll::read(path, policy)?);
+            let file = path.display().to_string();
+            let placed = |(line, record): (u64, Labelled)| {
+                let surfaces = vec![None; record.entities.as_ref().map_or(0, Vec::len)];
+                Placed { file: file.clone(), line, record, surfaces }
+            };
+            good.extend(conll::read(path, policy)?.into_iter().map(placed));
             continue;
         }
-        for (number, record) in Inputs::open(std::slice::from_ref(path))?.enumerate() {
+        for record in Inputs::open(std::slice::from_ref(path))? {
             match record? {
-                Ok(article) => match parse(article) {
-                    Ok(labelled) => good.push(labelled),
-                    Err(reason) => bad.push(BadRecord { source: path.display().to_string(), line: number as u64 + 1, reason }),
-                },
+                Ok(article) => {
+                    let (file, line) = article.origin.clone();
+                    let surfaces = surfaces(&article);
+                    match parse(article) {
+                        Ok(record) => good.push(Placed { file: file.to_string(), line, record, surfaces }),
+                        Err(reason) => bad.push(BadRecord { source: file.to_string(), line, reason }),
+                    }
+                }
                 Err(record) => bad.push(record),
             }
         }
     }
-    for labelled in &mut good {
-        apply(labelled, map);
+    for placed in &mut good {
+        apply(placed, map);
     }
     Ok((good, bad))
 }
 
-fn apply(labelled: &mut Labelled, map: &LabelMap) {
-    if let Some(topics) = &mut labelled.topics {
+/// The `text` of each entity of a record, before it is taken apart.
+fn surfaces(article: &Article) -> Vec<Option<String>> {
+    let items = article.extra.get("entities").and_then(Value::as_array);
+    items.into_iter().flatten().map(|e| e.get("text")?.as_str().map(str::to_string)).collect()
+}
+
+fn apply(placed: &mut Placed, map: &LabelMap) {
+    let record = &mut placed.record;
+    if let Some(topics) = &mut record.topics {
         *topics = topics.iter().filter_map(|t| mapped(&map.topics, t)).collect();
     }
-    if let Some(entities) = &mut labelled.entities {
-        entities.retain_mut(|e| {
-            mapped(&map.entities, &e.kind).is_some_and(|kind| {
-                e.kind = kind;
-                true
-            })
-        });
+    if let Some(entities) = record.entities.take() {
+        let surfaces = std::mem::take(&mut placed.surfaces);
+        let kept =
+            entities.into_iter().zip(surfaces).filter_map(|(e, s)| Some((GoldEntity { kind: mapped(&map.entities, &e.kind)?, ..e }, s)));
+        let (entities, surfaces) = kept.unzip();
+        (record.entities, placed.surfaces) = (Some(entities), surfaces);
     }
-    if let Some(stance) = &mut labelled.stance {
-        stance.retain_mut(|(_, label)| {
-            mapped(&map.stance, label).is_some_and(|new| {
-                *label = new;
-                true
-            })
-        });
+    if let Some(stance) = record.stance.take() {
+        record.stance = Some(stance.into_iter().filter_map(|(t, label)| Some((t, mapped(&map.stance, &label)?))).collect());
     }
 }
 

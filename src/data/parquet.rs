@@ -12,6 +12,7 @@ use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use serde_json::{Map, Value};
 use std::fs::File;
+use std::sync::Arc;
 
 const ROWS_AT_ONCE: usize = 256;
 
@@ -19,24 +20,24 @@ const ROWS_AT_ONCE: usize = 256;
 pub struct ParquetReader {
     batches: ParquetRecordBatchReader,
     rows: std::vec::IntoIter<Record>,
-    source: String,
+    source: Arc<str>,
     row: u64,
 }
 
 impl ParquetReader {
     /// Open the table; an error when it has no `text` column or a column of a nested type.
-    pub fn new(file: File, source: impl Into<String>) -> Result<Self, Error> {
+    pub fn new(file: File, source: impl Into<Arc<str>>) -> Result<Self, Error> {
         let source = source.into();
-        let broken = |e: parquet::errors::ParquetError| Error::input(&source, format!("not a readable parquet file: {e}"));
+        let broken = |e: parquet::errors::ParquetError| Error::input(&*source, format!("not a readable parquet file: {e}"));
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(broken)?;
         let schema = builder.schema().clone();
         if schema.field_with_name("text").is_err() {
             let found: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
-            return Err(Error::input(&source, format!("no column named \"text\" (found: {})", found.join(", "))));
+            return Err(Error::input(&*source, format!("no column named \"text\" (found: {})", found.join(", "))));
         }
         if let Some(field) = schema.fields().iter().find(|f| !is_scalar(f.data_type())) {
             let reason = format!("column \"{}\" has the type {}; write it as JSON text or drop it", field.name(), field.data_type());
-            return Err(Error::input(&source, reason));
+            return Err(Error::input(&*source, reason));
         }
         let batches = builder.with_batch_size(ROWS_AT_ONCE).build().map_err(broken)?;
         Ok(Self { batches, rows: Vec::new().into_iter(), source, row: 0 })
@@ -53,9 +54,8 @@ impl ParquetReader {
                     fields.insert(field.name().clone(), value(column, row));
                 }
             }
-            let id = || format!("{}:{}", self.source, self.row);
-            records.push(Article::from_json(Value::Object(fields), id).map_err(|reason| BadRecord {
-                source: self.source.clone(),
+            records.push(Article::from_json(Value::Object(fields), &self.source, self.row).map_err(|reason| BadRecord {
+                source: self.source.to_string(),
                 line: self.row,
                 reason,
             }));
@@ -77,7 +77,7 @@ impl Iterator for ParquetReader {
                 Err(error) => {
                     let reason = format!("the table breaks off: {error}");
                     self.batches.by_ref().for_each(drop);
-                    return Some(Ok(Err(BadRecord { source: self.source.clone(), line: self.row + 1, reason })));
+                    return Some(Ok(Err(BadRecord { source: self.source.to_string(), line: self.row + 1, reason })));
                 }
             }
         }

@@ -8,7 +8,11 @@ use std::path::Path;
 /// Read one article; its id is `id`.
 pub fn read(path: &Path, id: String) -> Result<Record, Error> {
     let bytes = std::fs::read(path).map_err(|source| Error::file(path, source))?;
-    Ok(parse(&bytes, id).map_err(|(line, reason)| BadRecord { source: path.display().to_string(), line, reason }))
+    let source = path.display().to_string();
+    Ok(match parse(&bytes, id) {
+        Ok(article) => Ok(Article { origin: (source.into(), 1), ..article }),
+        Err((line, reason)) => Err(BadRecord { source, line, reason }),
+    })
 }
 
 fn parse(bytes: &[u8], id: String) -> Result<Article, (u64, String)> {
@@ -18,7 +22,7 @@ fn parse(bytes: &[u8], id: String) -> Result<Article, (u64, String)> {
         (line, "invalid UTF-8; convert the file to UTF-8 (for example: iconv -f WINDOWS-1256 -t UTF-8)".to_string())
     })?;
     let (title, text) = split_title(content);
-    Ok(Article { id, title: title.map(str::to_string), text: text.to_string(), extra: serde_json::Map::default() })
+    Ok(Article { id, title: title.map(str::to_string), ..Article::new(text) })
 }
 
 fn split_title(content: &str) -> (Option<&str>, &str) {
