@@ -12,6 +12,7 @@ pub mod eval;
 pub mod kernels;
 pub mod model;
 pub mod pipeline;
+pub mod report;
 pub mod tasks;
 pub mod text;
 

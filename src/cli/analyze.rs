@@ -27,7 +27,7 @@ pub fn run(args: AnalyzeArgs) -> anyhow::Result<ExitStatus> {
     let (total, read) = (inputs.total_bytes(), inputs.bytes_read());
     let analyzer = Analyzer::load(&settings.source, &settings.device, settings.options.clone())?;
     let (sink, done) = open_output(&settings.output)?;
-    let mut writer = Writer::new(sink, settings.output.format)?;
+    let mut writer = Writer::new(sink, settings.output.format, super::render::topic_names(&analyzer.model().config))?;
     let mut errors = settings.errors.as_deref().map(|path| open_errors(path, settings.output.resume)).transpose()?;
     if settings.verbose {
         describe(&settings, &analyzer, done);

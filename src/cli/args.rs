@@ -44,6 +44,12 @@ pub enum Command {
     ///
     /// Exit status: 0 nothing serious; 1 errors were found; 2 usage, input or model error.
     Check(Box<CheckArgs>),
+    /// Make a page of analysed articles to look at
+    ///
+    /// RESULTS is the JSONL of `mujaz analyze --with-text`. The page is one file that needs no network:
+    /// right to left, entities highlighted by type, topics, stance with its evidence, the summary marked in
+    /// place, and filters. `mujaz analyze -o page.html` makes it at once.
+    Render(RenderArgs),
     /// Look at a model folder or check it
     Model {
         #[command(subcommand)]
@@ -80,7 +86,7 @@ pub struct AnalyzeArgs {
     /// Files, folders, or - for JSONL on standard input
     #[arg(value_name = "INPUT", default_value = "-")]
     pub inputs: Vec<PathBuf>,
-    /// Write to FILE (.jsonl, .csv or .parquet) instead of JSONL on standard output
+    /// Write to FILE (.jsonl, .csv, .parquet, or .html to look at) instead of JSONL on standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Model folder, or "bundled"
@@ -171,6 +177,16 @@ pub struct CheckArgs {
     pub json: Option<PathBuf>,
 }
 
+#[derive(Debug, clap::Args)]
+pub struct RenderArgs {
+    /// JSONL of analyze --with-text
+    #[arg(value_name = "RESULTS")]
+    pub results: PathBuf,
+    /// The page to write
+    #[arg(short, long, value_name = "FILE.html")]
+    pub output: PathBuf,
+}
+
 /// Where analyses go.
 #[derive(Debug)]
 pub struct Output {
@@ -225,7 +241,7 @@ impl AnalyzeArgs {
                 targets,
                 summary_words: usize::from(self.summary_words),
                 batch_tokens: self.batch_tokens as usize,
-                with_text: self.with_text,
+                with_text: self.with_text || format == Format::Html,
             },
             threads: self.threads.map_or_else(cores, usize::from),
             errors: self.errors,

@@ -7,6 +7,7 @@ mod evaluate;
 mod exit;
 mod model;
 mod progress;
+mod render;
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -18,6 +19,7 @@ pub fn main() -> ExitCode {
         args::Command::Analyze(options) => analyze::run(*options),
         args::Command::Evaluate(options) => evaluate::run(*options),
         args::Command::Check(options) => check::run(*options),
+        args::Command::Render(options) => render::run(options),
         args::Command::Model { action } => model::run(action),
     };
     exit::status(result).into()

@@ -12,4 +12,5 @@ pub mod text;
 
 pub use article::{Analysis, Article, Entity, Meta, Stance, StanceKind, StanceScores, Summary, Topic};
 pub use input::{BadRecord, Inputs, Record};
+pub use jsonl::JsonlReader;
 pub use output::{Format, Writer};

@@ -1,13 +1,14 @@
-//! Analyses out: JSONL, CSV or parquet.
+//! Analyses out: JSONL, CSV, parquet, or a page.
 
 use super::article::Analysis;
 use crate::error::Error;
+use crate::report::PageWriter;
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ pub enum Format {
     Csv,
     /// A table of strings.
     Parquet,
+    /// A page to look at; analyses must bring their text.
+    Html,
 }
 
 impl Format {
@@ -34,7 +37,8 @@ impl Format {
             Some("jsonl" | "ndjson" | "json") => Ok(Self::Jsonl),
             Some("csv") => Ok(Self::Csv),
             Some("parquet") => Ok(Self::Parquet),
-            _ => Err(Error::input(path, "the output's name must end in .jsonl, .csv or .parquet")),
+            Some("html") => Ok(Self::Html),
+            _ => Err(Error::input(path, "the output's name must end in .jsonl, .csv, .parquet or .html")),
         }
     }
 }
@@ -48,11 +52,14 @@ enum Sink<W: Write + Send> {
     Jsonl(W),
     Csv(Box<csv::Writer<W>>),
     Parquet(Box<ArrowWriter<W>>, Vec<[String; COLUMNS.len()]>),
+    Html(Box<PageWriter<W>>),
 }
 
 impl<W: Write + Send> Writer<W> {
     /// A writer into `out`; tables write their header at once.
-    pub fn new(out: W, format: Format) -> io::Result<Self> {
+    ///
+    /// `topics` are Arabic names by label, for the page.
+    pub fn new(out: W, format: Format, topics: Map<String, Value>) -> io::Result<Self> {
         let sink = match format {
             Format::Jsonl => Sink::Jsonl(out),
             Format::Csv => {
@@ -60,6 +67,7 @@ impl<W: Write + Send> Writer<W> {
                 table.write_record(COLUMNS)?;
                 Sink::Csv(Box::new(table))
             }
+            Format::Html => Sink::Html(Box::new(PageWriter::new(out, topics)?)),
             Format::Parquet => {
                 let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
                 Sink::Parquet(Box::new(ArrowWriter::try_new(out, schema(), Some(properties)).map_err(io::Error::other)?), Vec::new())
@@ -77,6 +85,7 @@ impl<W: Write + Send> Writer<W> {
                 out.write_all(&line)
             }
             Sink::Csv(table) => Ok(table.write_record(row(analysis)?)?),
+            Sink::Html(page) => page.add(&serde_json::to_value(analysis)?),
             Sink::Parquet(table, rows) => {
                 rows.push(row(analysis)?);
                 if rows.len() >= ROWS_AT_ONCE { write_rows(table, rows) } else { Ok(()) }
@@ -89,18 +98,22 @@ impl<W: Write + Send> Writer<W> {
         match &mut self.sink {
             Sink::Jsonl(out) => out.flush(),
             Sink::Csv(table) => table.flush(),
-            Sink::Parquet(..) => Ok(()),
+            Sink::Parquet(..) | Sink::Html(_) => Ok(()),
         }
     }
 
     /// Write what is left and close the table.
     pub fn finish(mut self) -> io::Result<()> {
         self.flush()?;
-        if let Sink::Parquet(mut table, mut rows) = self.sink {
-            write_rows(&mut table, &mut rows)?;
-            table.close().map_err(io::Error::other)?;
+        match self.sink {
+            Sink::Parquet(mut table, mut rows) => {
+                write_rows(&mut table, &mut rows)?;
+                table.close().map_err(io::Error::other)?;
+                Ok(())
+            }
+            Sink::Html(page) => page.finish(),
+            Sink::Jsonl(_) | Sink::Csv(_) => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -9,6 +9,7 @@ mod formats;
 mod golden;
 mod invariants;
 mod measures;
+mod page;
 mod real_articles;
 mod tokenizer;
 

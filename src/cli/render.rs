@@ -1,0 +1,52 @@
+//! `mujaz render`.
+
+use super::args::RenderArgs;
+use super::exit::ExitStatus;
+use crate::data::{BadRecord, Inputs, JsonlReader};
+use crate::model::Config;
+use crate::report::PageWriter;
+use anyhow::Context;
+use serde_json::{Map, Value};
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write};
+
+pub fn run(args: RenderArgs) -> anyhow::Result<ExitStatus> {
+    anyhow::ensure!(args.output.extension().is_some_and(|e| e == "html"), "the output's name must end in .html");
+    Inputs::open(std::slice::from_ref(&args.results))?; // says what is wrong with the path
+    let input = File::open(&args.results).with_context(|| format!("cannot read {}", args.results.display()))?;
+    let source = args.results.display().to_string();
+    let config = Config::parse(&crate::model::Source::Bundled.open()?.config, "bundled")?;
+    let output = File::create(&args.output).with_context(|| format!("cannot write {}", args.output.display()))?;
+    let mut page = PageWriter::new(BufWriter::new(output), topic_names(&config))?;
+    let (mut good, mut bad) = (0, 0);
+    for record in JsonlReader::new(BufReader::new(input), source) {
+        match record? {
+            Ok(article) => {
+                let mut fields = article.extra;
+                fields.insert("id".into(), article.id.into());
+                fields.insert("text".into(), article.text.into());
+                fields.extend(article.title.map(|t| ("title".to_string(), Value::String(t))));
+                page.add(&Value::Object(fields))?;
+                good += 1;
+            }
+            Err(record) => {
+                report(&record)?;
+                bad += 1;
+            }
+        }
+    }
+    page.finish().with_context(|| format!("cannot write {}", args.output.display()))?;
+    anyhow::ensure!(good > 0, "{} holds no result with its text; analyse with --with-text", args.results.display());
+    Ok(if bad > 0 { ExitStatus::BadRecords } else { ExitStatus::Success })
+}
+
+/// Arabic names of the bundled model's topics, by label.
+pub fn topic_names(config: &Config) -> Map<String, Value> {
+    let topics = config.mujaz.iter().flat_map(|m| &m.heads.topics).flat_map(|t| &t.labels);
+    topics.map(|t| (t.label.clone(), Value::String(t.ar.clone()))).collect()
+}
+
+fn report(record: &BadRecord) -> std::io::Result<()> {
+    let hint = if record.reason.starts_with("no \"text\"") { "; analyse with --with-text, so that the page can show it" } else { "" };
+    writeln!(std::io::stderr(), "mujaz: {record}{hint}")
+}
