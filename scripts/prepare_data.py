@@ -9,7 +9,8 @@ code points of `text`), with these additions for training:
   "sents"          sentences of the text, to which "extract" numbers refer
 
 Splits are by block of an article's length (CoNLL files), by source file, target or article; near-duplicates of
-a dev record are removed from train. Prints what was kept, per source and label.
+a dev record are removed from train. Prints what was kept, per source and label. OUT/eval/ holds the dev records
+again, a file a set, as `mujaz evaluate` reads them.
 
     python scripts/prepare_data.py --data ../shared/data --out work/data
     python scripts/prepare_data.py --data ../shared/data --labels scripts/data/labels-*.jsonl --out work/data
@@ -71,6 +72,9 @@ HEADLINES = {
     "lifestyle": r"وصفة|الموضة|أزياء|السياح|رحلات|فنادق|مطعم|القهوة|الرشاقة|بشرة",
     "society": r"اللاجئين|لاجئ|المهاجرين|العنف ضد|حقوق المرأة|الطلاق|الأيتام|ذوي الإعاقة|الفقر|الهجرة",
 }
+# How often an annotated article is repeated in train: they are few, and the ones that the labels are defined by.
+ANNOTATED_REPEATS = {"entities": 3, "topics": 10, "stance": 3, "extract": 6}
+STANCE_WORDS = 150  # words of a stance window, about
 MONTH = re.compile(r"\d+")
 
 
@@ -142,6 +146,60 @@ def entities(data):
     train += conll_records(read_conll(data / "ner/aqmar/train.txt"), "aqmar", 0.4)
     dev_aqmar = conll_records(read_conll(data / "ner/aqmar/dev.txt"), "aqmar", 0.4)
     return train + dev_aqmar[: len(dev_aqmar) // 2], dev
+
+
+def names_by_type(records, data):
+    """Surfaces without proclitics by type: those of the records, and persons and places of the gazetteers."""
+    seen = collections.defaultdict(set)
+    for record in records:
+        for entity in record["entities"]:
+            seen[entity["type"]].add(entity["text"])
+    known = set().union(*seen.values())
+    pools = {kind: {s for s in surfaces if not proclitic(s, known)} for kind, surfaces in seen.items()}
+    tokens = set()
+    for line in open(data / "ner/gazetteers/wd_arabic_names/wd_arabic_80", encoding="utf-8"):
+        name = line.split("\t")[1].replace(" ", "")
+        if len(name) > 3 and name[0] not in "وفبلك":
+            tokens.add(name)
+    tokens = sorted(tokens)
+    rng = random.Random(5)
+    pools["PER"] |= {" ".join(rng.sample(tokens, rng.choice([1, 2, 2, 2, 3]))) for _ in range(3000)}
+    with open(data / "ner/gazetteers/world_cities_ar/world-cities.csv", encoding="utf-8-sig") as file:
+        cities = {row["CityNameAr"].strip() for row in csv.DictReader(file) if int(float(row["Population"] or 0)) > 300000}
+    pools["LOC"] |= {c for c in cities if c and len(c.split()) <= 2 and c[0] not in "وفبلك"}
+    return {kind: sorted(pool) for kind, pool in pools.items()}, known
+
+
+def proclitic(surface, known):
+    """The proclitic that a surface begins with, where the rest is a surface of its own."""
+    return surface[0] if surface[0] in "وفبلك" and surface[1:] in known else ""
+
+
+def swapped(record, pools, known, rng, share=0.6):
+    """The record with some of its persons, bodies and places under other names of their type, proclitics kept:
+    a model that has memorised the names of the training news gains nothing here."""
+    out, at, entities = "", 0, []
+    renamed = {}
+    for entity in sorted((e for e in record["entities"] if "field" not in e), key=lambda e: e["start"]):
+        surface = entity["text"]
+        prefix = proclitic(surface, known)
+        bare = (entity["type"], surface[len(prefix) :])
+        if bare not in renamed:
+            other = rng.choice(pools[entity["type"]])
+            fits = not (prefix == "ل" and other.startswith("ال")) and not surface.startswith("لل")
+            renamed[bare] = other if entity["type"] != "MISC" and fits and rng.random() < share else bare[1]
+        name = prefix + renamed[bare]
+        out += record["text"][at : entity["start"]]
+        entities.append({"type": entity["type"], "start": len(out), "end": len(out) + len(name), "text": name})
+        out, at = out + name, entity["end"]
+    return {k: v for k, v in record.items() if k != "title"} | {"text": out + record["text"][at:], "entities": entities}
+
+
+def with_swapped(records, data):
+    """The records, and one copy of each under other names."""
+    pools, known = names_by_type(records, data)
+    rng = random.Random(6)
+    return records + [swapped(r, pools, known, rng) for r in records]
 
 
 # ------------------------------------------------------------------ topics
@@ -272,7 +330,7 @@ def body_without_lead(record, title):
     """The article's first sentences without the headline, up to about a window."""
     sentences = [record["text"][a:b] for a, b in text.sentences(record["text"][:2500])]
     kept = [s for s in sentences if s.strip() != title]
-    return " ".join(" ".join(kept).split()[:150])
+    return " ".join(" ".join(kept).split()[:STANCE_WORDS])
 
 
 def stance_of_entities(data, rng):
@@ -401,19 +459,53 @@ def extract_record(record):
 
 
 def annotated(data, label_files):
-    """Records of the annotated articles: every fourth is dev, by number, in all four tasks."""
+    """(train, dev) by task of the annotated articles: every fourth is dev, by number, in all four tasks."""
     articles = {a["id"]: a for a in corpus.read_jsonl(data / "annotated/articles.jsonl")}
-    split = {"train": [], "dev": []}
+    train, dev = [], []
     for path in label_files:
         for label in corpus.read_jsonl(path):
             held = int(label["id"].split("-")[1]) % 4 == 0
-            split["dev" if held else "train"].append(annotated_record(articles[label["id"]], label))
-    return split["train"], split["dev"]
+            (dev if held else train).append(annotated_record(articles[label["id"]], label))
+    return {task: ((pairs_of(train) if task == "stance" else train) * times, dev) for task, times in ANNOTATED_REPEATS.items()}
+
+
+def pairs_of(records):
+    """One record a target, cut to the window that speaks most of it; the summary as one more claim, and a claim
+    of another article of the same topic as one that this one does not address."""
+    out = []
+    for i, record in enumerate(records):
+        kin = [r for r in records[i + 1 :] + records[:i] if r["topics"][0] == record["topics"][0]]
+        claims = [s for r in kin[:1] for s in r["stance"] if s["kind"] == "claim"]
+        extra = [{"target": record["reference"], "kind": "claim", "label": "favor"}]
+        extra += [claims[i % len(claims)] | {"label": "unrelated"}] if claims else []
+        for stance in record["stance"] + extra:
+            title, body = window_of(record, stance["target"])
+            out.append(pair(record["id"], record["source"], stance["kind"], stance["target"], body, stance["label"], record["weight"], title))
+    return out
+
+
+def window_of(record, target):
+    """(title, text) of the window that shares the most words with the target; the title belongs to the first."""
+    wanted, best = set(text.bag(target)), None
+    for first in range(len(record["sents"])):
+        chosen, count = [], 0
+        for sentence in record["sents"][first:]:
+            if chosen and count + len(sentence.split()) > STANCE_WORDS:
+                break
+            chosen.append(sentence)
+            count += len(sentence.split())
+        body = "\n".join(chosen)
+        found = len(wanted & set(text.bag(body if first else f"{record['title']} {body}"))) + (first == 0)
+        if best is None or found > best[0]:
+            best = (found, "" if first else record["title"], body)
+        if first + len(chosen) == len(record["sents"]):
+            break
+    return best[1:]
 
 
 def annotated_record(article, label):
     body = "\n".join(article["sents"])
-    out = {"id": label["id"], "source": f"annotated-{article['source']}", "title": article["title"], "text": body, "sents": article["sents"], "weight": 3.0}
+    out = {"id": label["id"], "source": f"annotated-{article['source']}", "title": article["title"], "text": body, "sents": article["sents"], "weight": 1.5}
     out["topics"] = [{"label": t} for t in label["topics"]]
     out["entities"] = spans_of(body, label["entities"]) + [e | {"field": "title"} for e in spans_of(article["title"], label["entities"])]
     out["stance"] = [{"target": s["target"], "kind": s["type"], "label": s["label"]} for s in label["stance"]]
@@ -456,6 +548,29 @@ def without_leaks(train, dev):
     return kept
 
 
+def write_eval(folder, task, dev):
+    """Dev records by set, in the labelled shape of `mujaz evaluate`."""
+    folder.mkdir(exist_ok=True)
+    sets = collections.defaultdict(list)
+    for record in dev:
+        name = record["source"].split("-")[0]
+        if name == "annotated":
+            fields = ("id", "title", "text", "source", "topics", "entities", "stance")
+            sets[name].append({k: record[k] for k in fields} | {"summary": record["reference"]})
+            continue
+        out = {k: record[k] for k in ("id", "title", "text", "source") if record.get(k)}
+        if task == "topics":
+            out["topics"] = [{"label": record["topics_any"][0]}]
+        elif task == "extract":
+            out["summary"] = record["reference"]
+        else:
+            out[task] = record[task]
+        sets["sections" if task == "topics" else "standfirsts" if task == "extract" else name].append(out)
+    for name, records in sets.items():
+        path = folder / (f"{name}.jsonl" if name == "annotated" else f"{task}-{name}.jsonl".replace("extract", "summary"))
+        path.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records), encoding="utf-8")
+
+
 def labels_of(record, task):
     if task == "entities":
         return [e["type"] for e in record["entities"]]
@@ -471,22 +586,26 @@ def main():
     parser.add_argument("--data", type=Path, required=True, help="folder of the raw sets")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--labels", type=Path, nargs="*", default=[], help="label files of the annotated articles")
-    parser.add_argument("--topic-cap", type=int, default=900, help="most articles of a section and set")
-    parser.add_argument("--extract-cap", type=int, default=500, help="most articles of a source (four times as many of BBC)")
+    parser.add_argument("--topic-cap", type=int, default=300, help="most articles of a section and set")
+    parser.add_argument("--extract-cap", type=int, default=250, help="most articles of a source (four times as many of BBC)")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     rng = random.Random(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
-    marked_train, marked_dev = annotated(args.data, args.labels)
+    marked = annotated(args.data, args.labels)
     tasks = {
         "entities": entities(args.data), "topics": topics(args.data, rng, args.topic_cap),
         "stance": stance(args.data, rng), "extract": extract(args.data, rng, args.extract_cap),
     }  # fmt: skip
     for task, (train, dev) in tasks.items():
-        weak = len(train)
-        train = without_leaks(train, dev + marked_dev) + marked_train
-        dev = dev + marked_dev
-        print(f"{task}: {len(train):,} train ({weak + len(marked_train) - len(train)} near-duplicates of dev removed), {len(dev):,} dev")
+        marked_train, marked_dev = marked[task]
+        kept = without_leaks(train, dev + marked_dev)
+        removed = len(train) - len(kept)
+        train, dev = kept + marked_train, dev + marked_dev
+        if task == "entities":
+            train = with_swapped(train, args.data)
+        write_eval(args.out / "eval", task, dev)
+        print(f"{task}: {len(train):,} train ({removed} near-duplicates of dev removed), {len(dev):,} dev")
         for name, records in (("train", train), ("dev", dev)):
             with open(args.out / f"{task}.{name}.jsonl", "w", encoding="utf-8") as out:
                 out.writelines(json.dumps(r, ensure_ascii=False) + "\n" for r in records)

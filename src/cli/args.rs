@@ -141,9 +141,12 @@ pub struct EvaluateArgs {
     /// TOML file with tables [topics], [entities] and [stance]: "their label" = "ours", or "" to leave it out
     #[arg(long, value_name = "FILE")]
     pub map: Option<PathBuf>,
-    /// Write every score to FILE as JSON
+    /// Write every score, and what the page shows, to FILE as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Write a page to FILE: scores, confusions, reliability, by length and source, the worst errors in context
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// End with status 1 when a task's first measure is below this, for example entities=0.8 (repeatable)
     #[arg(long, value_name = "TASK=F1")]
     pub min_f1: Vec<String>,

@@ -5,9 +5,11 @@ use super::exit::ExitStatus;
 use crate::analyzer::{Analyzer, Options, Tasks};
 use crate::data::labelled::{LabelMap, Labelled, read};
 use crate::data::{Analysis, Article};
+use crate::eval::detail::Detail;
 use crate::eval::score::{Answers, Row};
 use crate::eval::spans::Policy;
 use crate::model::Source;
+use crate::report::evaluation::{self, Difference, Scores};
 use crate::tasks::stance::Target;
 use anyhow::Context;
 use rayon::prelude::*;
@@ -37,36 +39,50 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitStatus> {
     );
     let options = Options { tasks, summary_words: usize::from(args.summary_words), ..Options::default() };
     let models = if args.model.is_empty() { vec![Source::Bundled] } else { args.model.clone() };
-    let answers = models.iter().map(|m| answer(m, &args, &options, &truth, &repaired)).collect::<anyhow::Result<Vec<_>>>()?;
+    let outcomes = models.iter().map(|m| answer(m, &args, &options, &truth, &repaired)).collect::<anyhow::Result<Vec<_>>>()?;
     let mut out = std::io::stdout().lock();
-    let mut report = Vec::new();
-    for (model, answers) in models.iter().zip(&answers) {
+    let mut scores = Vec::new();
+    for (model, outcome) in models.iter().zip(&outcomes) {
         writeln!(out, "{model}: {} articles", truth.len())?;
-        let rows = answers.rows();
+        let rows = outcome.answers.rows();
         table(&mut out, &rows)?;
-        report.push(json!({"model": model.to_string(), "articles": truth.len(), "rows": rows}));
+        scores.push(Scores { model: model.to_string(), articles: truth.len(), rows });
     }
     let mut comparison = Vec::new();
-    if let [first, second] = answers.as_slice() {
+    if let [first, second] = outcomes.as_slice() {
         writeln!(out, "{} minus {}, paired bootstrap", models[0], models[1])?;
-        for (row, worse) in first.compare(second) {
-            let Row { task, measure, score, .. } = &row;
-            writeln!(out, "{task:<14} {measure:<20} {:+.4} ({:+.4} to {:+.4})  p {worse:.3}", score.value, score.low, score.high)?;
-            comparison.push(json!({"task": task, "measure": measure, "difference": score, "p": worse}));
+        for (row, p) in first.answers.compare(&second.answers) {
+            let Row { task, measure, score, .. } = row;
+            writeln!(out, "{task:<14} {measure:<26} {:+.4} ({:+.4} to {:+.4})  p {p:.3}", score.value, score.low, score.high)?;
+            comparison.push(Difference { task, measure, difference: score, p });
         }
     }
+    let wanted = args.json.is_some() || args.html.is_some();
+    let details: Vec<Detail> = outcomes.iter().filter(|_| wanted).map(|o| o.answers.detail(&truth, &o.analyses)).collect();
     if let Some(path) = &args.json {
-        let page = json!({"models": report, "comparison": comparison, "bad_records": bad});
-        std::fs::write(path, serde_json::to_vec_pretty(&page)?).with_context(|| format!("cannot write {}", path.display()))?;
+        let content = json!({"models": scores, "details": details, "comparison": comparison, "bad_records": bad});
+        std::fs::write(path, serde_json::to_vec_pretty(&content)?).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    let missed = missed_gates(&args.min_f1, &answers[0].rows())?;
+    if let Some(path) = &args.html {
+        let files = args.data.iter().map(|p| p.display().to_string()).collect();
+        let page =
+            evaluation::page(&evaluation::Evaluation { files, scores: scores.clone(), details, comparison, bad_records: bad.len() })?;
+        std::fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    let missed = missed_gates(&args.min_f1, &scores[0].rows)?;
     for line in &missed {
         writeln!(std::io::stderr(), "mujaz: {line}")?;
     }
     Ok(if missed.is_empty() && bad.is_empty() { ExitStatus::Success } else { ExitStatus::BadRecords })
 }
 
-fn answer(source: &Source, args: &EvaluateArgs, options: &Options, truth: &[Labelled], repaired: &[Labelled]) -> anyhow::Result<Answers> {
+/// What one model said, and how it compares with the truth.
+struct Outcome {
+    answers: Answers,
+    analyses: Vec<Analysis>,
+}
+
+fn answer(source: &Source, args: &EvaluateArgs, options: &Options, truth: &[Labelled], repaired: &[Labelled]) -> anyhow::Result<Outcome> {
     let analyzer = Analyzer::load(source, &args.device, options.clone())?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.map_or(0, usize::from)).build()?;
     let groups: Vec<Vec<Analysis>> = pool.install(|| {
@@ -79,19 +95,20 @@ fn answer(source: &Source, args: &EvaluateArgs, options: &Options, truth: &[Labe
             })
             .collect::<crate::Result<_>>()
     })?;
+    let analyses: Vec<Analysis> = groups.into_iter().flatten().collect();
     let mut answers = Answers::default();
-    for ((truth, repaired), analysis) in truth.iter().zip(repaired).zip(groups.iter().flatten()) {
+    for ((truth, repaired), analysis) in truth.iter().zip(repaired).zip(&analyses) {
         answers.add(truth, repaired, analysis);
     }
-    Ok(answers)
+    Ok(Outcome { answers, analyses })
 }
 
 fn table(out: &mut impl Write, rows: &[Row]) -> std::io::Result<()> {
-    writeln!(out, "{:<14} {:<22} {:>6}  {:>6}  {:<17} baselines", "task", "measure", "items", "score", "95 % interval")?;
+    writeln!(out, "{:<14} {:<26} {:>6}  {:>6}  {:<17} baselines", "task", "measure", "items", "score", "95 % interval")?;
     for Row { task, measure, items, score, baselines } in rows {
         let beside: Vec<String> = baselines.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
         let line = format!(
-            "{task:<14} {measure:<22} {items:>6}  {:.4}  {:.4} to {:.4}  {}",
+            "{task:<14} {measure:<26} {items:>6}  {:.4}  {:.4} to {:.4}  {}",
             score.value,
             score.low,
             score.high,

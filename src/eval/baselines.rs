@@ -2,8 +2,9 @@
 
 use super::labels::{macro_f1, mean};
 use super::rouge::{Form, rouge_n, tokens};
+use super::spans::Span;
 use crate::text::{Normalized, sentences, words};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 fn commonest<'a>(labels: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let mut counts: HashMap<&str, usize> = HashMap::new();
@@ -31,6 +32,45 @@ pub fn target_only_macro_f1(pairs: &[(&str, &str)]) -> f64 {
     let best = commonest(pairs.iter().map(|p| p.1)).unwrap_or("");
     let guess = |i: usize| commonest(by_target[pairs[i].0].iter().filter(|&&j| j != i).map(|&j| pairs[j].1)).unwrap_or(best);
     macro_f1((0..pairs.len()).map(|i| (pairs[i].1, guess(i))))
+}
+
+/// Entities by a dictionary of the other articles' names, each with its commonest type: for each article the
+/// longest matches from left to right. Items are (text, spans in code points).
+pub fn dictionary(items: &[(&str, &[Span])]) -> Vec<Vec<Span>> {
+    let surfaces: Vec<Vec<(String, &str)>> = items.iter().map(|(text, spans)| surfaces(text, spans)).collect();
+    let mut names: HashMap<&str, BTreeMap<&str, usize>> = HashMap::new();
+    for (surface, kind) in surfaces.iter().flatten() {
+        *names.entry(surface).or_default().entry(kind).or_default() += 1;
+    }
+    let longest = names.keys().map(|name| name.split_whitespace().count()).max().unwrap_or(0);
+    items.iter().zip(&surfaces).map(|((text, _), own)| matches(text, &names, own, longest)).collect()
+}
+
+fn surfaces<'a>(text: &str, spans: &'a [Span]) -> Vec<(String, &'a str)> {
+    let points: Vec<char> = text.chars().collect();
+    let within = |span: &&Span| span.start < span.end && span.end <= points.len();
+    spans.iter().filter(within).map(|s| (points[s.start..s.end].iter().collect(), s.kind.as_str())).collect()
+}
+
+fn matches(text: &str, names: &HashMap<&str, BTreeMap<&str, usize>>, own: &[(String, &str)], longest: usize) -> Vec<Span> {
+    let tokens = words(text);
+    let elsewhere = |surface: &str| {
+        let counts = names.get(surface)?.iter();
+        let left = counts.map(|(kind, n)| (*kind, n - own.iter().filter(|o| o.0 == surface && o.1 == *kind).count()));
+        left.filter(|(_, n)| *n > 0).max_by_key(|(kind, n)| (*n, std::cmp::Reverse(*kind))).map(|(kind, _)| kind)
+    };
+    let points = |byte: usize| text[..byte].chars().count();
+    let (mut out, mut at) = (Vec::new(), 0);
+    while at < tokens.len() {
+        let hit = (at..tokens.len().min(at + 2 * longest))
+            .rev()
+            .find_map(|last| Some((last, elsewhere(&text[tokens[at].start..tokens[last].end])?)));
+        if let Some((last, kind)) = hit {
+            out.push(Span { start: points(tokens[at].start), end: points(tokens[last].end), kind: kind.to_string() });
+        }
+        at = hit.map_or(at, |(last, _)| last) + 1;
+    }
+    out
 }
 
 /// The article's first `length` words.
@@ -83,6 +123,10 @@ mod tests {
         let pairs = [("x", "favor"), ("x", "favor"), ("y", "against"), ("y", "against"), ("y", "against")];
         assert_eq!(target_only_macro_f1(&pairs), 1.0, "a target that always has one stance gives it away");
         assert!((majority_macro_f1(&pairs) - 0.375).abs() < 1e-9);
+        let span = |start, end, kind: &str| Span { start, end, kind: kind.into() };
+        let (first, second) = ([span(4, 16, "PER"), span(17, 20, "LOC")], [span(4, 7, "LOC")]);
+        let found = dictionary(&[("زار سيرغي لافروف حلب", &first), ("غزة حلب سيرغي لافروف", &second)]);
+        assert_eq!(found, [vec![span(17, 20, "LOC")], vec![span(4, 7, "LOC"), span(8, 20, "PER")]], "own names do not count");
         assert_eq!(lead("واحد اثنان ثلاثة", 2), "واحد اثنان");
         let reference = tokens("فاز الفريق", Form::Raw);
         assert_eq!(oracle("قال المدرب. فاز الفريق. غادر.", &reference, 10), "فاز الفريق.");

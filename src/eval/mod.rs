@@ -7,6 +7,7 @@ pub mod baselines;
 pub mod bootstrap;
 pub mod calibration;
 pub mod check;
+pub mod detail;
 pub mod labels;
 pub mod rouge;
 pub mod score;

@@ -28,30 +28,36 @@ pub struct Row {
 
 /// Entities of one article: truth under both policies of reading, and what was found.
 pub struct EntityItem {
-    truth: Vec<Span>,
+    pub(super) article: usize,
+    pub(super) truth: Vec<Span>,
     repaired: Vec<Span>,
-    found: Vec<Span>,
-    scores: Vec<f64>,
+    text: String,
+    pub(super) found: Vec<Span>,
+    pub(super) scores: Vec<f64>,
 }
 
 /// Topics of one article.
 pub struct TopicItem {
-    truth: Vec<String>,
-    found: Vec<String>,
-    best: Option<f64>,
+    pub(super) article: usize,
+    pub(super) truth: Vec<String>,
+    pub(super) found: Vec<String>,
+    pub(super) best: Option<f64>,
 }
 
 /// One stance pair.
 pub struct StanceItem {
-    target: String,
-    truth: String,
-    found: String,
-    score: f64,
+    pub(super) article: usize,
+    pub(super) target: String,
+    pub(super) truth: String,
+    pub(super) found: String,
+    pub(super) score: f64,
+    pub(super) evidence: Option<(usize, usize)>,
 }
 
 /// One summary with the references it is compared to.
 pub struct SummaryItem {
-    ours: [Rouge; 5],
+    pub(super) article: usize,
+    pub(super) ours: [Rouge; 5],
     lead: f64,
     random: f64,
     oracle: f64,
@@ -60,40 +66,48 @@ pub struct SummaryItem {
 /// Everything that one model said, beside the truth.
 #[derive(Default)]
 pub struct Answers {
-    entities: Vec<EntityItem>,
-    topics: Vec<TopicItem>,
-    claims: Vec<StanceItem>,
-    targets: Vec<StanceItem>,
-    summaries: Vec<SummaryItem>,
+    articles: usize,
+    pub(super) entities: Vec<EntityItem>,
+    pub(super) topics: Vec<TopicItem>,
+    pub(super) claims: Vec<StanceItem>,
+    pub(super) targets: Vec<StanceItem>,
+    pub(super) summaries: Vec<SummaryItem>,
 }
 
 impl Answers {
     /// Put an article's answer beside its truth; `repaired` is its truth as conlleval reads the file.
     pub fn add(&mut self, truth: &Labelled, repaired: &Labelled, answer: &Analysis) {
+        let article = self.articles;
+        self.articles += 1;
         if let (Some(gold), Some(found)) = (&truth.entities, &answer.entities) {
-            let spans = |gold: &[GoldEntity]| gold.iter().map(|e| span(e.title, e.start, e.end, &e.kind)).collect::<Vec<_>>();
+            let spans = |gold: &[GoldEntity]| gold.iter().map(|e| Span::of(e.title, e.start, e.end, &e.kind)).collect::<Vec<_>>();
             self.entities.push(EntityItem {
+                article,
+                text: truth.article.text.clone(),
                 truth: spans(gold),
                 repaired: spans(repaired.entities.as_deref().unwrap_or_default()),
-                found: found.iter().map(|e| span(e.field.is_some(), e.start, e.end, &e.kind)).collect(),
+                found: found.iter().map(|e| Span::of(e.field.is_some(), e.start, e.end, &e.kind)).collect(),
                 scores: found.iter().map(|e| f64::from(e.score)).collect(),
             });
         }
         if let (Some(gold), Some(found)) = (&truth.topics, &answer.topics) {
             let best = found.first().map(|t| f64::from(t.score));
-            self.topics.push(TopicItem { truth: gold.clone(), found: found.iter().map(|t| t.label.clone()).collect(), best });
+            let found = found.iter().map(|t| t.label.clone()).collect();
+            self.topics.push(TopicItem { article, truth: gold.clone(), found, best });
         }
         for ((target, label), found) in truth.stance.iter().flatten().zip(answer.stance.iter().flatten()) {
             let s = found.scores;
             let score = f64::from(s.favor.max(s.against).max(s.neutral).max(s.unrelated));
-            let item = StanceItem { target: target.text.clone(), truth: label.clone(), found: found.label.clone(), score };
+            let truth = alternative(label, &found.label).to_string();
+            let item =
+                StanceItem { article, target: target.text.clone(), truth, found: found.label.clone(), score, evidence: found.evidence };
             match target.kind {
                 StanceKind::Claim => self.claims.push(item),
                 StanceKind::Entity => self.targets.push(item),
             }
         }
         if let (Some(reference), Some(found)) = (&truth.summary, &answer.summary) {
-            self.summaries.push(summary_item(&truth.article.text, reference, &found.text, self.summaries.len()));
+            self.summaries.push(summary_item(article, &truth.article.text, reference, &found.text));
         }
     }
 
@@ -107,15 +121,32 @@ impl Answers {
         out
     }
 
+    /// The first measure of each task over the articles that `keep` lets pass, by their number in the data.
+    pub fn main_rows(&self, keep: impl Fn(usize) -> bool) -> Vec<Row> {
+        fn part<T>(task: &str, measure: &str, items: &[T], keep: impl Fn(&T) -> bool, of: impl Fn(&[&T]) -> f64, out: &mut Vec<Row>) {
+            let kept: Vec<&T> = items.iter().filter(|i| keep(i)).collect();
+            if !kept.is_empty() {
+                out.push(row(task, measure, &kept, |i| of(&i.iter().map(|i| **i).collect::<Vec<_>>())));
+            }
+        }
+        let mut out = Vec::new();
+        part("entities", "strict micro-F1", &self.entities, |i| keep(i.article), entity_f1, &mut out);
+        part("topics", "first label right", &self.topics, |i| keep(i.article), first_right, &mut out);
+        part("stance claim", "macro-F1 of three", &self.claims, |i| keep(i.article), macro_of_three, &mut out);
+        part("stance entity", "macro-F1 of three", &self.targets, |i| keep(i.article), macro_of_three, &mut out);
+        part("summary", "ROUGE-1 F", &self.summaries, |i| keep(i.article), rouge_1, &mut out);
+        out
+    }
+
     /// The main measure of each task: this model's minus the other's, with the share of resamples in which
     /// it is not better.
     pub fn compare(&self, other: &Self) -> Vec<(Row, f64)> {
         let mut out = Vec::new();
         compare("entities", "strict micro-F1", &self.entities, &other.entities, entity_f1, &mut out);
         compare("topics", "first label right", &self.topics, &other.topics, first_right, &mut out);
-        compare("stance claim", "macro-F1", &self.claims, &other.claims, stance_macro, &mut out);
-        compare("stance entity", "macro-F1", &self.targets, &other.targets, stance_macro, &mut out);
-        compare("summary", "ROUGE-1 F", &self.summaries, &other.summaries, |i| mean(i.iter().map(|s| s.ours[0].f1)), &mut out);
+        compare("stance claim", "macro-F1 of three", &self.claims, &other.claims, macro_of_three, &mut out);
+        compare("stance entity", "macro-F1 of three", &self.targets, &other.targets, macro_of_three, &mut out);
+        compare("summary", "ROUGE-1 F", &self.summaries, &other.summaries, rouge_1, &mut out);
         out
     }
 }
@@ -130,10 +161,9 @@ fn compare<T>(task: &str, measure: &str, a: &[T], b: &[T], of: impl Fn(&[&T]) ->
     }
 }
 
-/// Title and text have offsets of their own; keep them apart.
-fn span(title: bool, start: usize, end: usize, kind: &str) -> Span {
-    let shift = if title { 0 } else { 1 << 40 };
-    Span { start: start + shift, end: end + shift, kind: kind.to_string() }
+/// Sets that do not tell two labels apart write both, as `neutral|unrelated`: either is right.
+fn alternative<'a>(truth: &'a str, found: &str) -> &'a str {
+    truth.split('|').find(|label| *label == found).or(truth.split('|').next()).unwrap_or(truth)
 }
 
 fn row<T>(task: &str, measure: impl Into<String>, items: &[T], of: impl Fn(&[&T]) -> f64) -> Row {
@@ -149,22 +179,34 @@ fn entity_rows(items: &[EntityItem]) -> Vec<Row> {
         return Vec::new();
     }
     let total = |items: &[&EntityItem]| items.iter().map(|i| strict(&i.truth, &i.found)).sum::<Counts>();
+    let mut first = row("entities", "strict micro-F1", items, entity_f1);
+    first.baselines.insert("dictionary".into(), dictionary_f1(items));
     let mut out = vec![
-        row("entities", "strict micro-F1", items, entity_f1),
+        first,
         row("entities", "strict precision", items, |i| total(i).precision()),
         row("entities", "strict recall", items, |i| total(i).recall()),
         row("entities", "conlleval micro-F1", items, |i| i.iter().map(|i| strict(&i.repaired, &i.found)).sum::<Counts>().f1()),
         row("entities", "relaxed micro-F1", items, |i| i.iter().map(|i| relaxed(&i.truth, &i.found)).sum::<Counts>().f1()),
     ];
     let kinds: BTreeSet<&str> = items.iter().flat_map(|i| i.truth.iter().chain(&i.found)).map(|s| s.kind.as_str()).collect();
-    for kind in kinds {
-        let only = |spans: &[Span]| spans.iter().filter(|s| s.kind == kind).cloned().collect::<Vec<_>>();
-        let of = |items: &[&EntityItem]| items.iter().map(|i| strict(&only(&i.truth), &only(&i.found))).sum::<Counts>().f1();
-        out.push(row("entities", format!("{kind} F1"), items, of));
+    let of_kinds = |name: String, wanted: &[&str]| {
+        let only = |spans: &[Span]| spans.iter().filter(|s| wanted.contains(&s.kind.as_str())).cloned().collect::<Vec<_>>();
+        row("entities", name, items, |i| i.iter().map(|i| strict(&only(&i.truth), &only(&i.found))).sum::<Counts>().f1())
+    };
+    if kinds.contains("MISC") {
+        out.push(of_kinds("PER, ORG, LOC micro-F1".into(), &["PER", "ORG", "LOC"]));
     }
+    out.extend(kinds.iter().map(|kind| of_kinds(format!("{kind} F1"), &[kind])));
     let sure = |i: &&EntityItem| i.found.iter().zip(&i.scores).map(|(span, &score)| (score, i.truth.contains(span))).collect::<Vec<_>>();
     out.push(row("entities", "calibration error", items, |i| expected_error(&i.iter().flat_map(sure).collect::<Vec<_>>())));
     out
+}
+
+/// Names of the text alone, against the whole truth of the text.
+fn dictionary_f1(items: &[EntityItem]) -> f64 {
+    let truths: Vec<Vec<Span>> = items.iter().map(|i| i.truth.iter().filter(|s| !s.offsets().0).cloned().collect()).collect();
+    let pairs: Vec<(&str, &[Span])> = items.iter().zip(&truths).map(|(i, truth)| (i.text.as_str(), truth.as_slice())).collect();
+    truths.iter().zip(baselines::dictionary(&pairs)).map(|(truth, found)| strict(truth, &found)).sum::<Counts>().f1()
 }
 
 fn first_right(items: &[&TopicItem]) -> f64 {
@@ -199,19 +241,29 @@ fn topic_rows(items: &[TopicItem]) -> Vec<Row> {
     out
 }
 
-fn stance_macro(items: &[&StanceItem]) -> f64 {
-    macro_f1(items.iter().map(|i| (i.truth.as_str(), i.found.as_str())))
+/// Neutral and unrelated as one label: most sets do not tell them apart.
+fn fold(label: &str) -> &str {
+    if label == "unrelated" { "neutral" } else { label }
+}
+
+fn macro_of_three(items: &[&StanceItem]) -> f64 {
+    macro_f1(items.iter().map(|i| (fold(&i.truth), fold(&i.found))))
+}
+
+fn rouge_1(items: &[&SummaryItem]) -> f64 {
+    mean(items.iter().map(|s| s.ours[0].f1))
 }
 
 fn stance_rows(task: &str, items: &[StanceItem]) -> Vec<Row> {
     if items.is_empty() {
         return Vec::new();
     }
-    let pairs: Vec<(&str, &str)> = items.iter().map(|i| (i.target.as_str(), i.truth.as_str())).collect();
-    let mut first = row(task, "macro-F1", items, stance_macro);
+    let pairs: Vec<(&str, &str)> = items.iter().map(|i| (i.target.as_str(), fold(&i.truth))).collect();
+    let mut first = row(task, "macro-F1 of three", items, macro_of_three);
     first.baselines.insert("majority".into(), baselines::majority_macro_f1(&pairs));
     first.baselines.insert("target only".into(), baselines::target_only_macro_f1(&pairs));
-    let mut out = vec![first];
+    let of_four = |items: &[&StanceItem]| macro_f1(items.iter().map(|i| (i.truth.as_str(), i.found.as_str())));
+    let mut out = vec![first, row(task, "macro-F1 of four", items, of_four)];
     let right = |i: &&StanceItem| if i.truth == i.found { 1.0 } else { 0.0 };
     out.push(row(task, "accuracy", items, |i| mean(i.iter().map(right))));
     let labels: BTreeSet<&str> = items.iter().flat_map(|i| [i.truth.as_str(), i.found.as_str()]).collect();
@@ -227,12 +279,13 @@ fn stance_rows(task: &str, items: &[StanceItem]) -> Vec<Row> {
     out
 }
 
-fn summary_item(article: &str, reference: &str, summary: &str, number: usize) -> SummaryItem {
+fn summary_item(article: usize, text: &str, reference: &str, summary: &str) -> SummaryItem {
     let (raw, light) = (tokens(reference, Form::Raw), tokens(reference, Form::Light));
     let (ours, ours_light) = (tokens(summary, Form::Raw), tokens(summary, Form::Light));
     let length = summary.split_whitespace().count();
-    let against = |text: &str| rouge_n(&tokens(text, Form::Raw), &raw, 1).f1;
+    let against = |other: &str| rouge_n(&tokens(other, Form::Raw), &raw, 1).f1;
     SummaryItem {
+        article,
         ours: [
             rouge_n(&ours, &raw, 1),
             rouge_n(&ours, &raw, 2),
@@ -240,9 +293,9 @@ fn summary_item(article: &str, reference: &str, summary: &str, number: usize) ->
             rouge_n(&ours_light, &light, 1),
             rouge_n(&ours_light, &light, 2),
         ],
-        lead: against(&baselines::lead(article, length)),
-        random: against(&baselines::random_sentences(article, length, number as u64)),
-        oracle: against(&baselines::oracle(article, &raw, length)),
+        lead: against(&baselines::lead(text, length)),
+        random: against(&baselines::random_sentences(text, length, article as u64)),
+        oracle: against(&baselines::oracle(text, &raw, length)),
     }
 }
 

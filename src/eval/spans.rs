@@ -14,6 +14,22 @@ pub struct Span {
     pub kind: String,
 }
 
+/// Where spans of a title begin, so that they never meet those of the text.
+const TITLE: usize = 1 << 40;
+
+impl Span {
+    /// A span of an article's text, or of its title, which has offsets of its own.
+    pub fn of(title: bool, start: usize, end: usize, kind: &str) -> Self {
+        let shift = if title { TITLE } else { 0 };
+        Self { start: start + shift, end: end + shift, kind: kind.to_string() }
+    }
+
+    /// Whether it stands in the title, and its offsets there.
+    pub fn offsets(&self) -> (bool, usize, usize) {
+        if self.start >= TITLE { (true, self.start - TITLE, self.end - TITLE) } else { (false, self.start, self.end) }
+    }
+}
+
 /// How a tag sequence that is not well-formed IOB2 is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {

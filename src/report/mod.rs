@@ -1,7 +1,9 @@
-//! One self-contained right-to-left page of analysed articles.
+//! Pages: analysed articles, and an evaluation. Each is one self-contained file.
 //!
 //! The analyses stand in the page as JSON and are drawn by its script through text nodes only, so that
 //! nothing of an article is ever read as markup; a page of articles is drawn at a time.
+
+pub mod evaluation;
 
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};

@@ -106,3 +106,45 @@ fn two_models_are_compared_on_the_same_articles() {
     let line = page.lines().rfind(|l| l.starts_with("entities") && l.contains(" p ")).unwrap();
     assert!(line.contains('+') && line.ends_with("p 0.000"), "{line}");
 }
+
+#[test]
+fn the_page_shows_what_is_behind_the_scores() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = fs::read_to_string(own_answers(folder.path())).unwrap();
+    let data = folder.path().join("gold.jsonl");
+    let mut lines: Vec<Value> = own.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    lines[0]["source"] = json!("<b>paper</b>");
+    lines[0]["topics"] = json!(["sport"]);
+    lines[0]["summary"] = json!("<script>alert(1)</script>");
+    let gold = json!({"text": "وصل الوزير إلى حلب & حمص.", "entities": [{"type": "LOC", "start": 15, "end": 18}], "stance": [{"target": "<i>الوزير</i>", "kind": "entity", "label": "neutral|unrelated"}]});
+    lines.push(gold);
+    fs::write(&data, lines.iter().map(|l| format!("{l}\n")).collect::<String>()).unwrap();
+    let page = folder.path().join("page.html");
+    let output = evaluate()
+        .arg(&data)
+        .arg("--html")
+        .arg(&page)
+        .args(["--model", &repo("tests/fixtures/tiny-xlmr").display().to_string()])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let page = fs::read_to_string(page).unwrap();
+    for wanted in [
+        "Confusions",
+        "Reliability",
+        "By length",
+        "By source",
+        "Worst errors",
+        "to 100 words",
+        "<svg",
+        "dir=\"rtl\"",
+        "Paired bootstrap",
+        "missed 1×",
+        "حلب",
+    ] {
+        assert!(page.contains(wanted), "{wanted}");
+    }
+    assert!(page.contains("&lt;b&gt;paper") && !page.contains("<b>paper"), "sources are text");
+    assert!(!page.contains("<script") && !page.contains("<i>الوزير"), "data is never markup");
+    assert!(!page.contains("http:") && !page.contains("https:"), "no remote asset");
+}

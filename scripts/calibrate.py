@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""Fit a temperature per head and a threshold per topic on dev records, and store them in config.json.
+
+Temperatures minimise the negative log-likelihood of the dev labels; the program divides logits by them. Topic
+thresholds maximise micro-F1 of the annotated articles' label sets: one for all labels, then one for each label
+with at least --least dev articles. Prints the expected calibration error before and after, the latter with
+temperatures fitted on the other half of the records.
+
+    python scripts/calibrate.py --model work/model --data work/data
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+
+sys.path.insert(0, str(Path(__file__).parent))
+from finetune import LOSSES, dev_batches
+from mujaz_train import batches
+from mujaz_train.corpus import read_jsonl
+from mujaz_train.model import STANCES, load
+
+GRID = [0.25 * 1.04**i for i in range(90)]  # 0.25 to 8
+
+
+def logits_of(model, encoder, task, records, args):
+    """[(record, logits of its rows)] in batches of like length."""
+    out = []
+    for batch in dev_batches(task, records, args):
+        with torch.no_grad():
+            _, logits = LOSSES[task](model, encoder, batch, args.device, None, False)
+        rows = iter(logits.float().cpu())
+        for record in batch:
+            count = {"entities": lambda r: len(encoder.article(r)[2]), "stance": lambda r: len(r["stance"]), "topics": lambda r: 1}[task](record)
+            out.append((record, torch.stack([next(rows) for _ in range(count)]) if count else torch.zeros(0)))
+    return out
+
+
+def categorical(found, truth_of):
+    """Rows of logits and, for each, the labels that are right."""
+    logits, allowed = [], []
+    for record, rows in found:
+        for row, right in zip(rows, truth_of(record)):
+            logits.append(row)
+            allowed.append(torch.tensor([i in right for i in range(len(row))]))
+    return torch.stack(logits), torch.stack(allowed)
+
+
+def nll(logits, allowed, temperature):
+    return -(logits / temperature).log_softmax(-1).masked_fill(~allowed, -1e9).logsumexp(-1).mean().item()
+
+
+def error(probability, right):
+    """Expected calibration error over ten equal-width bins."""
+    bins = (probability * 10).long().clamp(max=9)
+    total = 0.0
+    for b in range(10):
+        inside = bins == b
+        if inside.any():
+            total += (probability[inside].mean() - right[inside].float().mean()).abs().item() * inside.sum().item()
+    return total / len(probability)
+
+
+def categorical_error(logits, allowed, temperature):
+    probability, best = (logits / temperature).softmax(-1).max(-1)
+    return error(probability, allowed[torch.arange(len(best)), best])
+
+
+def fit(name, logits, allowed, loss, measure):
+    best = lambda rows: min(GRID, key=lambda t: loss(logits[rows], allowed[rows], t))
+    halves = torch.arange(len(logits)) % 2
+    crossed = sum(measure(logits[halves == h], allowed[halves == h], best(halves != h)) for h in (0, 1)) / 2
+    temperature = best(torch.ones(len(logits), dtype=torch.bool))
+    print(f"| {name} | {len(logits)} | {temperature:.2f} | {measure(logits, allowed, 1.0):.4f} | {crossed:.4f} |")
+    return round(temperature, 4)
+
+
+def topic_nll(logits, truth, temperature):
+    return torch.nn.functional.binary_cross_entropy_with_logits(logits / temperature, truth.float()).item()
+
+
+def topic_error(logits, truth, temperature):
+    probability = (logits / temperature).sigmoid()
+    return error(probability.flatten(), truth.flatten())
+
+
+def best_threshold(probability, truth, scores):
+    """The threshold of SCORES with the best F1 of (probability >= threshold) against truth."""
+
+    def f1(threshold):
+        found = probability >= threshold
+        return 2 * (found & truth).sum().item() / max(1, (found.sum() + truth.sum()).item())
+
+    return max(scores, key=lambda t: (f1(t), -abs(t - 0.5)))
+
+
+def topics(config, found, least):
+    names = [label["label"] for label in config["labels"]]
+    logits = torch.stack([rows[0] for _, rows in found])
+    truth = torch.tensor([[n in {t["label"] for t in r["topics"]} for n in names] for r, _ in found])
+    config["temperature"] = fit("topics, each label", logits, truth, topic_nll, topic_error)
+    probability = (logits / config["temperature"]).sigmoid()
+    steps = [0.1 + 0.02 * i for i in range(36)]
+    common = best_threshold(probability, truth, steps)
+    for i, label in enumerate(config["labels"]):
+        own = truth[:, i].sum().item() >= least
+        label["threshold"] = round(best_threshold(probability[:, i], truth[:, i], steps) if own else common, 2)
+    print("\nthresholds:", ", ".join(f"{label['label']} {label['threshold']}" for label in config["labels"]))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, required=True, help="model folder; its config.json is rewritten")
+    parser.add_argument("--data", type=Path, required=True, help="folder of prepare_data.py")
+    parser.add_argument("--least", type=int, default=10, help="dev articles that a topic needs for a threshold of its own")
+    parser.add_argument("--device", default="cpu")
+    args = parser.parse_args()
+    model = load(args.model).to(args.device)
+    config = json.loads((args.model / "config.json").read_text(encoding="utf-8"))
+    mujaz = config["mujaz"]
+    args.window, args.stance_window = mujaz["window"], mujaz["stance_window"]
+    encoder = batches.Encoder(Tokenizer.from_file(str(args.model / "tokenizer.json")), mujaz["specials"], args.window, args.stance_window)
+    encoder.pad = model.encoder.config.pad_token_id or 0
+    read = lambda task: list(read_jsonl(args.data / f"{task}.dev.jsonl"))
+    annotated = lambda records: [r for r in records if r["source"].startswith("annotated")]
+    print("| head | answers | temperature | calibration error before | after (fitted on the other half) |\n|---|---|---|---|---|")
+    heads = mujaz["heads"]
+    labels = heads["entities"]["labels"]
+    tags = lambda record: [{tag} for tag in batches.bio(encoder.article(record)[2], record["entities"], labels)]
+    found = logits_of(model, encoder, "entities", read("entities"), args)
+    heads["entities"]["temperature"] = fit("entities, each word", *categorical(found, tags), nll, categorical_error)
+    found = logits_of(model, encoder, "stance", read("stance"), args)
+    for kind in ("claim", "entity"):
+        # Claims: headline pairs and annotated articles. Entities: annotated articles alone, for the others are posts.
+        wanted = lambda r: r["stance"][0]["kind"] == "claim" and r["source"] == "ans" or r["source"].startswith("annotated")
+        own = []
+        for record, rows in found:
+            if wanted(record):
+                kept = [i for i, s in enumerate(record["stance"]) if s["kind"] == kind]
+                if kept:
+                    own.append(({"stance": [record["stance"][i] for i in kept]}, rows[kept]))
+        right = lambda record: [{STANCES.index(x) for x in s["label"].split("|")} for s in record["stance"]]
+        heads["stance"][f"{kind}_temperature"] = fit(f"stance, {kind}", *categorical(own, right), nll, categorical_error)
+    topics(heads["topics"], logits_of(model, encoder, "topics", annotated(read("topics")), args), args.least)
+    (args.model / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
