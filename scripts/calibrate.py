@@ -2,9 +2,10 @@
 """Fit a temperature per head and a threshold per topic on dev records, and store them in config.json.
 
 Temperatures minimise the negative log-likelihood of the dev labels; the program divides logits by them. Topic
-thresholds maximise micro-F1 of the annotated articles' label sets: one for all labels, then one for each label
-with at least --least dev articles. Prints the expected calibration error before and after, the latter with
-temperatures fitted on the other half of the records.
+thresholds maximise the F1 of the label sets that dev articles have in full (not of sections, which say one label):
+one for all labels, then one for each label with at least --least dev articles. Long articles are read by the window
+that speaks most of the target (the program merges up to three). Prints the expected calibration error before and
+after, the latter with temperatures fitted on the other half of the records.
 
     python scripts/calibrate.py --model work/model --data work/data
 """
@@ -22,6 +23,7 @@ from finetune import LOSSES, dev_batches
 from mujaz_train import batches
 from mujaz_train.corpus import read_jsonl
 from mujaz_train.model import STANCES, load
+from prepare_data import window_of
 
 GRID = [0.25 * 1.04**i for i in range(90)]  # 0.25 to 8
 
@@ -40,13 +42,14 @@ def logits_of(model, encoder, task, records, args):
 
 
 def categorical(found, truth_of):
-    """Rows of logits and, for each, the labels that are right."""
-    logits, allowed = [], []
-    for record, rows in found:
+    """Rows of logits, for each the labels that are right, and the half (0 or 1) that its record falls in."""
+    logits, allowed, half = [], [], []
+    for i, (record, rows) in enumerate(found):
         for row, right in zip(rows, truth_of(record)):
             logits.append(row)
             allowed.append(torch.tensor([i in right for i in range(len(row))]))
-    return torch.stack(logits), torch.stack(allowed)
+            half.append(i % 2)
+    return torch.stack(logits), torch.stack(allowed), torch.tensor(half)
 
 
 def nll(logits, allowed, temperature):
@@ -69,9 +72,8 @@ def categorical_error(logits, allowed, temperature):
     return error(probability, allowed[torch.arange(len(best)), best])
 
 
-def fit(name, logits, allowed, loss, measure):
+def fit(name, logits, allowed, halves, loss, measure):
     best = lambda rows: min(GRID, key=lambda t: loss(logits[rows], allowed[rows], t))
-    halves = torch.arange(len(logits)) % 2
     crossed = sum(measure(logits[halves == h], allowed[halves == h], best(halves != h)) for h in (0, 1)) / 2
     temperature = best(torch.ones(len(logits), dtype=torch.bool))
     print(f"| {name} | {len(logits)} | {temperature:.2f} | {measure(logits, allowed, 1.0):.4f} | {crossed:.4f} |")
@@ -101,7 +103,7 @@ def topics(config, found, least):
     names = [label["label"] for label in config["labels"]]
     logits = torch.stack([rows[0] for _, rows in found])
     truth = torch.tensor([[n in {t["label"] for t in r["topics"]} for n in names] for r, _ in found])
-    config["temperature"] = fit("topics, each label", logits, truth, topic_nll, topic_error)
+    config["temperature"] = fit("topics, each label", logits, truth, torch.arange(len(logits)) % 2, topic_nll, topic_error)
     probability = (logits / config["temperature"]).sigmoid()
     steps = [0.1 + 0.02 * i for i in range(36)]
     common = best_threshold(probability, truth, steps)
@@ -109,6 +111,24 @@ def topics(config, found, least):
         own = truth[:, i].sum().item() >= least
         label["threshold"] = round(best_threshold(probability[:, i], truth[:, i], steps) if own else common, 2)
     print("\nthresholds:", ", ".join(f"{label['label']} {label['threshold']}" for label in config["labels"]))
+
+
+def read_dev(path):
+    return [{"source": "", **r} for r in read_jsonl(path)] if path.exists() else []
+
+
+def pairs_of_kind(records, kind):
+    """One record a target, cut to its best window. Of the repository's own sets: headline pairs and annotated
+    articles, for posts and tweets are another matter than news."""
+    out = []
+    for record in records:
+        if record["source"] in ("arabicstancex", "exaasc", "fignews") or record["source"].startswith("headline"):
+            continue
+        for stance in record["stance"]:
+            if stance["kind"] == kind:
+                title, body = window_of(record, stance["target"]) if "sents" in record else (record.get("title", ""), record["text"])
+                out.append({**record, "title": title, "text": body, "stance": [stance]})
+    return out
 
 
 def main():
@@ -124,27 +144,23 @@ def main():
     args.window, args.stance_window = mujaz["window"], mujaz["stance_window"]
     encoder = batches.Encoder(Tokenizer.from_file(str(args.model / "tokenizer.json")), mujaz["specials"], args.window, args.stance_window)
     encoder.pad = model.encoder.config.pad_token_id or 0
-    read = lambda task: list(read_jsonl(args.data / f"{task}.dev.jsonl"))
-    annotated = lambda records: [r for r in records if r["source"].startswith("annotated")]
     print("| head | answers | temperature | calibration error before | after (fitted on the other half) |\n|---|---|---|---|---|")
     heads = mujaz["heads"]
-    labels = heads["entities"]["labels"]
-    tags = lambda record: [{tag} for tag in batches.bio(encoder.article(record)[2], record["entities"], labels)]
-    found = logits_of(model, encoder, "entities", read("entities"), args)
-    heads["entities"]["temperature"] = fit("entities, each word", *categorical(found, tags), nll, categorical_error)
-    found = logits_of(model, encoder, "stance", read("stance"), args)
+    dev = {task: read_dev(args.data / f"{task}.dev.jsonl") for task in heads if task != "extract"}
+    if dev.get("entities"):
+        labels = heads["entities"]["labels"]
+        tags = lambda record: [{tag} for tag in batches.bio(encoder.article(record)[2], record["entities"], labels)]
+        found = logits_of(model, encoder, "entities", dev["entities"], args)
+        heads["entities"]["temperature"] = fit("entities, each word", *categorical(found, tags), nll, categorical_error)
+    right = lambda record: [{STANCES.index(x) for x in s["label"].split("|")} for s in record["stance"]]
     for kind in ("claim", "entity"):
-        # Claims: headline pairs and annotated articles. Entities: annotated articles alone, for the others are posts.
-        wanted = lambda r: r["stance"][0]["kind"] == "claim" and r["source"] == "ans" or r["source"].startswith("annotated")
-        own = []
-        for record, rows in found:
-            if wanted(record):
-                kept = [i for i, s in enumerate(record["stance"]) if s["kind"] == kind]
-                if kept:
-                    own.append(({"stance": [record["stance"][i] for i in kept]}, rows[kept]))
-        right = lambda record: [{STANCES.index(x) for x in s["label"].split("|")} for s in record["stance"]]
-        heads["stance"][f"{kind}_temperature"] = fit(f"stance, {kind}", *categorical(own, right), nll, categorical_error)
-    topics(heads["topics"], logits_of(model, encoder, "topics", annotated(read("topics")), args), args.least)
+        own = pairs_of_kind(dev.get("stance", []), kind)
+        if own:
+            found = logits_of(model, encoder, "stance", own, args)
+            heads["stance"][f"{kind}_temperature"] = fit(f"stance, {kind}", *categorical(found, right), nll, categorical_error)
+    full = [r for r in dev.get("topics", []) if r.get("topics")]
+    if full:
+        topics(heads["topics"], logits_of(model, encoder, "topics", full, args), args.least)
     (args.model / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -74,7 +74,7 @@ HEADLINES = {
 }
 # How often an annotated article is repeated in train: they are few, and the ones that the labels are defined by.
 ANNOTATED_REPEATS = {"entities": 3, "topics": 10, "stance": 3, "extract": 6}
-STANCE_WORDS = 150  # words of a stance window, about
+STANCE_WORDS = 130  # words that fit a stance window together with target and title, about
 MONTH = re.compile(r"\d+")
 
 
@@ -306,7 +306,7 @@ def other_number(title, rng):
 
 def claims_of_headlines(data, rng, count):
     """Headlines as claims about their own article (favor), turned to their opposite (against), or about
-    another article of the same section (unrelated). The same kinds of headlines serve all three."""
+    another article (unrelated). The same kinds of headlines serve all three."""
     pool = []
     for name in ("news/ant_multisource", "news/saudinewsnet"):
         for record in corpus.read_jsonl(data / f"{name}.jsonl.xz"):
@@ -316,14 +316,18 @@ def claims_of_headlines(data, rng, count):
                 pool.append((record["id"], record.get("source", ""), title, turned, body_without_lead(record, title)))
     rng.shuffle(pool)
     pool = pool[: 2 * count]
+    held = [stable(f"headline/{headline[0]}", 14) == 0 for headline in pool]
+    split = {side: pairs_of_headlines([h for h, inside in zip(pool, held) if inside == side]) for side in (False, True)}
+    return split[False], split[True]
+
+
+def pairs_of_headlines(pool):
     out = []
     for i, (identity, source, title, turned, body) in enumerate(pool):
         other = pool[(i + 1) % len(pool)][2 if i % 2 else 3]
-        kind = i % 5
-        claim, label, weight = (title, "favor", 0.6) if kind < 2 else (turned, "against", 0.6) if kind < 4 else (other, "unrelated", 0.6)
-        out.append(pair(f"headline/{identity}", f"headline-{source}", "claim", claim, body, label, weight))
-    dev = [r for r in out if stable(r["id"], 14) == 0]
-    return [r for r in out if stable(r["id"], 14) != 0], dev
+        claim, label = [(title, "favor"), (title, "favor"), (turned, "against"), (turned, "against"), (other, "unrelated")][i % 5]
+        out.append(pair(f"headline/{identity}", f"headline-{source}", "claim", claim, body, label, 0.6))
+    return out
 
 
 def body_without_lead(record, title):
@@ -459,14 +463,16 @@ def extract_record(record):
 
 
 def annotated(data, label_files):
-    """(train, dev) by task of the annotated articles: every fourth is dev, by number, in all four tasks."""
+    """(train, dev, ids that they have in the raw sets) of the annotated articles: every fourth is dev, by number, in
+    all four tasks; articles of train that copy one of dev are left out."""
     articles = {a["id"]: a for a in corpus.read_jsonl(data / "annotated/articles.jsonl")}
-    train, dev = [], []
+    train, dev, raw = [], [], set()
     for path in label_files:
         for label in corpus.read_jsonl(path):
             held = int(label["id"].split("-")[1]) % 4 == 0
             (dev if held else train).append(annotated_record(articles[label["id"]], label))
-    return {task: ((pairs_of(train) if task == "stance" else train) * times, dev) for task, times in ANNOTATED_REPEATS.items()}
+            raw.add(articles[label["id"]]["sid"])
+    return without(train, copies(train, dev)), dev, raw
 
 
 def pairs_of(records):
@@ -527,25 +533,30 @@ def spans_of(body, surfaces):
 # ------------------------------------------------------------------ splits
 
 
-def shingles(record):
+def shingles(record, by_target):
+    """Hashed 5-grams of the beginning; of a stance pair together with its target, where texts come with several."""
     tokens = re.findall(r"\w+", normalizer().normalize_str(f"{record.get('title') or ''} {record['text']}"[:800]))
-    target = record["stance"][0]["target"] if record.get("stance") else ""
+    target = record["stance"][0]["target"] if by_target else ""
     return {hash((target, *tokens[i : i + 5])) for i in range(max(1, len(tokens) - 4))}
 
 
-def without_leaks(train, dev):
-    """Train records that share less than a third of their 5-grams with any dev record."""
+def copies(records, others, by_target=False):
+    """Positions in `records` of those that share a third of their 5-grams with one of `others`."""
     index = collections.defaultdict(set)
-    for i, record in enumerate(dev):
-        for shingle in shingles(record):
+    for i, record in enumerate(others):
+        for shingle in shingles(record, by_target):
             index[shingle].add(i)
-    kept = []
-    for record in train:
-        own = shingles(record)
+    left = set()
+    for at, record in enumerate(records):
+        own = shingles(record, by_target)
         shared = collections.Counter(i for s in own for i in index.get(s, ()))
-        if not shared or max(shared.values()) < len(own) / 3:
-            kept.append(record)
-    return kept
+        if shared and max(shared.values()) >= len(own) / 3:
+            left.add(at)
+    return left
+
+
+def without(records, positions):
+    return [r for i, r in enumerate(records) if i not in positions]
 
 
 def write_eval(folder, task, dev):
@@ -592,20 +603,23 @@ def main():
     args = parser.parse_args()
     rng = random.Random(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
-    marked = annotated(args.data, args.labels)
+    marked_train, marked_dev, raw_ids = annotated(args.data, args.labels)
     tasks = {
         "entities": entities(args.data), "topics": topics(args.data, rng, args.topic_cap),
         "stance": stance(args.data, rng), "extract": extract(args.data, rng, args.extract_cap),
     }  # fmt: skip
     for task, (train, dev) in tasks.items():
-        marked_train, marked_dev = marked[task]
-        kept = without_leaks(train, dev + marked_dev)
-        removed = len(train) - len(kept)
-        train, dev = kept + marked_train, dev + marked_dev
+        total = len(train) + len(dev)
+        again = [i for i, r in enumerate(train) if r["id"].split("/")[-1] in raw_ids]
+        train, dev = without(train, copies(train, marked_dev) | set(again)), [r for r in dev if r["id"].split("/")[-1] not in raw_ids]
+        train = without(train, copies(train, dev, task == "stance"))
+        removed = total - len(train) - len(dev)
+        own = pairs_of(marked_train) if task == "stance" else marked_train
+        train, dev = train + own * ANNOTATED_REPEATS[task], dev + marked_dev
         if task == "entities":
             train = with_swapped(train, args.data)
         write_eval(args.out / "eval", task, dev)
-        print(f"{task}: {len(train):,} train ({removed} near-duplicates of dev removed), {len(dev):,} dev")
+        print(f"{task}: {len(train):,} train ({removed} copies of dev or annotated articles removed), {len(dev):,} dev")
         for name, records in (("train", train), ("dev", dev)):
             with open(args.out / f"{task}.{name}.jsonl", "w", encoding="utf-8") as out:
                 out.writelines(json.dumps(r, ensure_ascii=False) + "\n" for r in records)

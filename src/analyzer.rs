@@ -243,8 +243,11 @@ impl Analyzer {
             extra: article.extra.clone(),
             ..Analysis::default()
         };
-        for written in ["topics", "entities", "stance", "summary", "meta"] {
-            analysis.extra.shift_remove(written);
+        // What this run says replaces what the record brought along under the same name; the rest passes through.
+        let written =
+            [("topics", tasks.topics), ("entities", tasks.entities), ("stance", tasks.stance), ("summary", tasks.summary), ("meta", true)];
+        for (name, _) in written.iter().filter(|(_, written)| *written) {
+            analysis.extra.shift_remove(*name);
         }
         if tasks.topics {
             analysis.topics = Some(match &self.config.heads.topics {

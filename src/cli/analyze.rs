@@ -24,6 +24,9 @@ pub fn run(args: AnalyzeArgs) -> anyhow::Result<ExitStatus> {
             anyhow::bail!("{} is both an input and an output; give the output another name", written.display());
         }
     }
+    if let (Some(output), Some(errors)) = (&settings.output.file, &settings.errors) {
+        anyhow::ensure!(output != errors, "{} cannot hold both the output and --errors", output.display());
+    }
     let (total, read) = (inputs.total_bytes(), inputs.bytes_read());
     let analyzer = Analyzer::load(&settings.source, &settings.device, settings.options.clone())?;
     let (sink, done) = open_output(&settings.output)?;

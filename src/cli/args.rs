@@ -182,7 +182,7 @@ pub struct CheckArgs {
 
 #[derive(Debug, clap::Args)]
 pub struct RenderArgs {
-    /// JSONL of analyze --with-text
+    /// JSONL of analyze --with-text, or - for standard input
     #[arg(value_name = "RESULTS")]
     pub results: PathBuf,
     /// The page to write

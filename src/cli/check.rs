@@ -4,7 +4,6 @@ use super::args::CheckArgs;
 use super::exit::ExitStatus;
 use crate::data::labelled::{LabelMap, read_placed};
 use crate::eval::check::{Expected, Finding, Severity, check};
-use crate::eval::spans::Policy;
 use crate::model::Config;
 use anyhow::Context;
 use serde_json::json;
@@ -16,7 +15,7 @@ const PIECES_A_WORD: f64 = 1.5;
 
 pub fn run(args: CheckArgs) -> anyhow::Result<ExitStatus> {
     let map = args.map.as_deref().map(LabelMap::read).transpose()?.unwrap_or_default();
-    let (records, bad) = read_placed(&args.data, &map, Policy::Strict)?;
+    let (records, bad) = read_placed(&args.data, &map)?;
     let files = args.model.open()?;
     let expected = expected(&Config::parse(&files.config, &args.model.to_string())?, args.any_label)?;
     let unreadable = bad.into_iter().map(|record| Finding {

@@ -7,8 +7,7 @@ use crate::data::labelled::{LabelMap, Labelled, read};
 use crate::data::{Analysis, Article};
 use crate::eval::detail::Detail;
 use crate::eval::score::{Answers, Row};
-use crate::eval::spans::Policy;
-use crate::model::Source;
+use crate::model::{Config, Source};
 use crate::report::evaluation::{self, Difference, Scores};
 use crate::tasks::stance::Target;
 use anyhow::Context;
@@ -21,42 +20,34 @@ const GROUP: usize = 16;
 
 pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitStatus> {
     let map = args.map.as_deref().map(LabelMap::read).transpose()?.unwrap_or_default();
-    let (truth, bad) = read(&args.data, &map, Policy::Strict)?;
-    let (repaired, _) = read(&args.data, &map, Policy::Repair)?;
+    let gates = args.min_f1.iter().map(|g| gate(g)).collect::<anyhow::Result<Vec<_>>>()?;
+    let (truth, bad) = read(&args.data, &map)?;
     for record in &bad {
         writeln!(std::io::stderr(), "mujaz: {record}")?;
     }
     anyhow::ensure!(!truth.is_empty(), "the data holds no readable record");
-    let tasks = Tasks {
+    let labelled = Tasks {
         topics: truth.iter().any(|t| t.topics.is_some()),
         entities: truth.iter().any(|t| t.entities.is_some()),
         stance: truth.iter().any(|t| t.stance.is_some()),
         summary: truth.iter().any(|t| t.summary.is_some()),
     };
     anyhow::ensure!(
-        tasks.topics || tasks.entities || tasks.stance || tasks.summary,
+        labelled.topics || labelled.entities || labelled.stance || labelled.summary,
         "the records have no labels; evaluate needs topics, entities, stance or summary fields, or a CoNLL file (.conll, .bio, .iob)"
     );
-    let options = Options { tasks, summary_words: usize::from(args.summary_words), ..Options::default() };
     let models = if args.model.is_empty() { vec![Source::Bundled] } else { args.model.clone() };
-    let outcomes = models.iter().map(|m| answer(m, &args, &options, &truth, &repaired)).collect::<anyhow::Result<Vec<_>>>()?;
-    let mut out = std::io::stdout().lock();
-    let mut scores = Vec::new();
-    for (model, outcome) in models.iter().zip(&outcomes) {
-        writeln!(out, "{model}: {} articles", truth.len())?;
-        let rows = outcome.answers.rows();
-        table(&mut out, &rows)?;
-        scores.push(Scores { model: model.to_string(), articles: truth.len(), rows });
-    }
-    let mut comparison = Vec::new();
-    if let [first, second] = outcomes.as_slice() {
-        writeln!(out, "{} minus {}, paired bootstrap", models[0], models[1])?;
-        for (row, p) in first.answers.compare(&second.answers) {
-            let Row { task, measure, score, .. } = row;
-            writeln!(out, "{task:<14} {measure:<26} {:+.4} ({:+.4} to {:+.4})  p {p:.3}", score.value, score.low, score.high)?;
-            comparison.push(Difference { task, measure, difference: score, p });
-        }
-    }
+    let tasks = models.iter().try_fold(labelled, |tasks, model| with_heads(tasks, model))?;
+    let options = Options { tasks, summary_words: usize::from(args.summary_words), ..Options::default() };
+    let outcomes = models.iter().map(|m| answer(m, &args, &options, &truth)).collect::<anyhow::Result<Vec<_>>>()?;
+    let score =
+        |(model, outcome): (&Source, &Outcome)| Scores { model: model.to_string(), articles: truth.len(), rows: outcome.answers.rows() };
+    let scores: Vec<Scores> = models.iter().zip(&outcomes).map(score).collect();
+    let difference = |(Row { task, measure, score, .. }, p): (Row, f64)| Difference { task, measure, difference: score, p };
+    let comparison: Vec<Difference> = match outcomes.as_slice() {
+        [first, second] => first.answers.compare(&second.answers).into_iter().map(difference).collect(),
+        _ => Vec::new(),
+    };
     let wanted = args.json.is_some() || args.html.is_some();
     let details: Vec<Detail> = outcomes.iter().filter(|_| wanted).map(|o| o.answers.detail(&truth, &o.analyses)).collect();
     if let Some(path) = &args.json {
@@ -65,15 +56,61 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitStatus> {
     }
     if let Some(path) = &args.html {
         let files = args.data.iter().map(|p| p.display().to_string()).collect();
-        let page =
-            evaluation::page(&evaluation::Evaluation { files, scores: scores.clone(), details, comparison, bad_records: bad.len() })?;
+        let page = evaluation::page(&evaluation::Evaluation {
+            files,
+            scores: scores.clone(),
+            details,
+            comparison: comparison.clone(),
+            bad_records: bad.len(),
+        })?;
         std::fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    let missed = missed_gates(&args.min_f1, &scores[0].rows)?;
+    let missed = missed_gates(&gates, &scores[0].rows)?;
     for line in &missed {
         writeln!(std::io::stderr(), "mujaz: {line}")?;
     }
-    Ok(if missed.is_empty() && bad.is_empty() { ExitStatus::Success } else { ExitStatus::BadRecords })
+    let status = if missed.is_empty() && bad.is_empty() { ExitStatus::Success } else { ExitStatus::BadRecords };
+    // The verdict stands, whether or not anyone reads the table to its end.
+    match print(&scores, &comparison) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(status),
+        result => Ok(result.map(|()| status)?),
+    }
+}
+
+fn print(scores: &[Scores], comparison: &[Difference]) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for Scores { model, articles, rows } in scores {
+        writeln!(out, "{model}: {articles} articles")?;
+        table(&mut out, rows)?;
+    }
+    if let ([first, second], false) = (scores, comparison.is_empty()) {
+        writeln!(out, "{} minus {}, paired bootstrap", first.model, second.model)?;
+    }
+    for Difference { task, measure, difference, p } in comparison {
+        let (value, low, high) = (difference.value, difference.low, difference.high);
+        writeln!(out, "{task:<14} {measure:<26} {value:+.4} ({low:+.4} to {high:+.4})  p {p:.3}")?;
+    }
+    Ok(())
+}
+
+/// The tasks that the model has a head for; what is left out is said.
+fn with_heads(tasks: Tasks, source: &Source) -> anyhow::Result<Tasks> {
+    let config = Config::parse(&source.open()?.config, &source.to_string())?;
+    let heads = &config.mujaz()?.heads;
+    let keep = |name: &str, wanted: bool, has: bool| {
+        if wanted && !has {
+            let _ = writeln!(std::io::stderr(), "mujaz: {source} has no head for {name}; the data's {name} labels are passed by");
+        }
+        wanted && has
+    };
+    let kept = Tasks {
+        topics: keep("topics", tasks.topics, heads.topics.is_some()),
+        entities: keep("entities", tasks.entities, heads.entities.is_some()),
+        stance: keep("stance", tasks.stance, heads.stance.is_some()),
+        summary: keep("summary", tasks.summary, heads.extract.is_some()),
+    };
+    anyhow::ensure!(kept.topics || kept.entities || kept.stance || kept.summary, "{source} has no head for any label of the data");
+    Ok(kept)
 }
 
 /// What one model said, and how it compares with the truth.
@@ -82,7 +119,7 @@ struct Outcome {
     analyses: Vec<Analysis>,
 }
 
-fn answer(source: &Source, args: &EvaluateArgs, options: &Options, truth: &[Labelled], repaired: &[Labelled]) -> anyhow::Result<Outcome> {
+fn answer(source: &Source, args: &EvaluateArgs, options: &Options, truth: &[Labelled]) -> anyhow::Result<Outcome> {
     let analyzer = Analyzer::load(source, &args.device, options.clone())?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.map_or(0, usize::from)).build()?;
     let groups: Vec<Vec<Analysis>> = pool.install(|| {
@@ -97,8 +134,8 @@ fn answer(source: &Source, args: &EvaluateArgs, options: &Options, truth: &[Labe
     })?;
     let analyses: Vec<Analysis> = groups.into_iter().flatten().collect();
     let mut answers = Answers::default();
-    for ((truth, repaired), analysis) in truth.iter().zip(repaired).zip(&analyses) {
-        answers.add(truth, repaired, analysis);
+    for (truth, analysis) in truth.iter().zip(&analyses) {
+        answers.add(truth, analysis);
     }
     Ok(Outcome { answers, analyses })
 }
@@ -119,16 +156,24 @@ fn table(out: &mut impl Write, rows: &[Row]) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Gates that the scores do not reach. A gate names a task and stands for its first measure.
-fn missed_gates(gates: &[String], rows: &[Row]) -> anyhow::Result<Vec<String>> {
+/// A gate names a task and stands for its first measure.
+fn gate(given: &str) -> anyhow::Result<(String, f64)> {
+    let parsed = given.split_once('=').and_then(|(task, least)| Some((task.to_string(), least.parse::<f64>().ok()?)));
+    parsed.filter(|(_, least)| (0.0..=1.0).contains(least)).with_context(|| {
+        format!(
+            "--min-f1 {given:?}: expected TASK=NUMBER with a number from 0 to 1, for example entities=0.8 \
+             (tasks: entities, topics, stance-claim, stance-entity, summary)"
+        )
+    })
+}
+
+/// Gates that the scores do not reach.
+fn missed_gates(gates: &[(String, f64)], rows: &[Row]) -> anyhow::Result<Vec<String>> {
     let mut missed = Vec::new();
-    for gate in gates {
-        let (task, least) = gate.split_once('=').and_then(|(t, v)| Some((t, v.parse::<f64>().ok()?))).with_context(|| {
-            format!("--min-f1 {gate:?}: expected TASK=NUMBER, for example entities=0.8 (tasks: entities, topics, stance-claim, stance-entity, summary)")
-        })?;
-        let row = rows.iter().find(|r| r.task.replace(' ', "-") == task);
-        let row = row.with_context(|| format!("--min-f1 {gate:?}: the data has no labels for {task:?}"))?;
-        if row.score.value < least {
+    for (task, least) in gates {
+        let row = rows.iter().find(|r| r.task.replace(' ', "-") == *task);
+        let row = row.with_context(|| format!("--min-f1 {task}={least}: the data has no labels for {task:?}"))?;
+        if row.score.value < *least {
             missed.push(format!("{task}: {} is {:.4}, below {least}", row.measure, row.score.value));
         }
     }

@@ -2,22 +2,27 @@
 
 use super::args::RenderArgs;
 use super::exit::ExitStatus;
-use crate::data::{BadRecord, Inputs, JsonlReader};
+use crate::data::{BadRecord, JsonlReader};
 use crate::model::Config;
 use crate::report::PageWriter;
 use anyhow::Context;
 use serde_json::{Map, Value};
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Write};
+use std::io::{BufReader, BufWriter, Read, Write};
 
 pub fn run(args: RenderArgs) -> anyhow::Result<ExitStatus> {
     anyhow::ensure!(args.output.extension().is_some_and(|e| e == "html"), "the output's name must end in .html");
-    Inputs::open(std::slice::from_ref(&args.results))?; // says what is wrong with the path
-    let input = File::open(&args.results).with_context(|| format!("cannot read {}", args.results.display()))?;
     let source = args.results.display().to_string();
+    let input: Box<dyn Read> = if source == "-" {
+        Box::new(std::io::stdin())
+    } else {
+        Box::new(File::open(&args.results).with_context(|| format!("cannot read {source}"))?)
+    };
     let config = Config::parse(&crate::model::Source::Bundled.open()?.config, "bundled")?;
-    let output = File::create(&args.output).with_context(|| format!("cannot write {}", args.output.display()))?;
-    let mut page = PageWriter::new(BufWriter::new(output), topic_names(&config))?;
+    let cannot_write = || format!("cannot write {}", args.output.display());
+    // An earlier page is replaced only by a whole one.
+    let draft = args.output.with_extension("html.part");
+    let mut page = PageWriter::new(BufWriter::new(File::create(&draft).with_context(cannot_write)?), topic_names(&config))?;
     let (mut good, mut bad) = (0, 0);
     for record in JsonlReader::new(BufReader::new(input), source) {
         match record? {
@@ -35,8 +40,12 @@ pub fn run(args: RenderArgs) -> anyhow::Result<ExitStatus> {
             }
         }
     }
-    page.finish().with_context(|| format!("cannot write {}", args.output.display()))?;
-    anyhow::ensure!(good > 0, "{} holds no result with its text; analyse with --with-text", args.results.display());
+    page.finish().with_context(cannot_write)?;
+    if good == 0 {
+        let _ = std::fs::remove_file(&draft);
+        anyhow::bail!("{} holds no result with its text; analyse with --with-text", args.results.display());
+    }
+    std::fs::rename(&draft, &args.output).with_context(cannot_write)?;
     Ok(if bad > 0 { ExitStatus::BadRecords } else { ExitStatus::Success })
 }
 

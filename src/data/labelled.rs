@@ -5,7 +5,6 @@ use super::conll;
 use super::input::{BadRecord, Inputs};
 use crate::error::Error;
 use crate::eval::check::Placed;
-use crate::eval::spans::Policy;
 use crate::tasks::stance::Target;
 use serde::Deserialize;
 use serde_json::Value;
@@ -34,6 +33,8 @@ pub struct Labelled {
     pub topics: Option<Vec<String>>,
     /// All entities.
     pub entities: Option<Vec<GoldEntity>>,
+    /// The entities of a CoNLL file as conlleval reads them, stray `I-` tags as beginnings.
+    pub repaired: Option<Vec<GoldEntity>>,
     /// Targets and their true stance.
     pub stance: Option<Vec<(Target, String)>>,
     /// A written summary.
@@ -69,13 +70,13 @@ fn mapped(map: &HashMap<String, String>, label: &str) -> Option<String> {
 }
 
 /// Read labelled records: CoNLL files (`.conll`, `.bio`, `.iob`), and whatever `analyze` reads.
-pub fn read(paths: &[PathBuf], map: &LabelMap, policy: Policy) -> Result<(Vec<Labelled>, Vec<BadRecord>), Error> {
-    let (placed, bad) = read_placed(paths, map, policy)?;
+pub fn read(paths: &[PathBuf], map: &LabelMap) -> Result<(Vec<Labelled>, Vec<BadRecord>), Error> {
+    let (placed, bad) = read_placed(paths, map)?;
     Ok((placed.into_iter().map(|p| p.record).collect(), bad))
 }
 
 /// Like [`read`], with each record's place and the surfaces that it gives for its entities.
-pub fn read_placed(paths: &[PathBuf], map: &LabelMap, policy: Policy) -> Result<(Vec<Placed>, Vec<BadRecord>), Error> {
+pub fn read_placed(paths: &[PathBuf], map: &LabelMap) -> Result<(Vec<Placed>, Vec<BadRecord>), Error> {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     for path in paths {
         let ending = path.extension().and_then(|e| e.to_str()).unwrap_or("");
@@ -85,7 +86,7 @@ pub fn read_placed(paths: &[PathBuf], map: &LabelMap, policy: Policy) -> Result<
                 let surfaces = vec![None; record.entities.as_ref().map_or(0, Vec::len)];
                 Placed { file: file.clone(), line, record, surfaces }
             };
-            good.extend(conll::read(path, policy)?.into_iter().map(placed));
+            good.extend(conll::read(path)?.into_iter().map(placed));
             continue;
         }
         for record in Inputs::open(std::slice::from_ref(path))? {
@@ -93,7 +94,7 @@ pub fn read_placed(paths: &[PathBuf], map: &LabelMap, policy: Policy) -> Result<
                 Ok(article) => {
                     let (file, line) = article.origin.clone();
                     let surfaces = surfaces(&article);
-                    match parse(article) {
+                    match parse(article, map) {
                         Ok(record) => good.push(Placed { file: file.to_string(), line, record, surfaces }),
                         Err(reason) => bad.push(BadRecord { source: file.to_string(), line, reason }),
                     }
@@ -126,6 +127,10 @@ fn apply(placed: &mut Placed, map: &LabelMap) {
         let (entities, surfaces) = kept.unzip();
         (record.entities, placed.surfaces) = (Some(entities), surfaces);
     }
+    if let Some(repaired) = record.repaired.take() {
+        let kept = repaired.into_iter().filter_map(|e| Some(GoldEntity { kind: mapped(&map.entities, &e.kind)?, ..e }));
+        record.repaired = Some(kept.collect());
+    }
     if let Some(stance) = record.stance.take() {
         record.stance = Some(stance.into_iter().filter_map(|(t, label)| Some((t, mapped(&map.stance, &label)?))).collect());
     }
@@ -147,11 +152,17 @@ struct StanceField {
     label: String,
 }
 
-/// Labels out of the fields that a record brings along. Tables hold a topic or a pair in plain columns:
-/// `topics` (labels by `|`) or `section`; `target` or `claim` with `label`.
-fn parse(mut article: Article) -> Result<Labelled, String> {
-    let mut take = |name: &str| article.extra.shift_remove(name).filter(|v| !v.is_null());
-    let topics = match take("topics").or_else(|| take("section")) {
+/// Labels out of the fields that a record brings along; an empty string says nothing. Tables hold a topic or a pair
+/// in plain columns: `topics` (labels by `|`), or a `section` that the map names; `target` or `claim` with `label`.
+fn parse(mut article: Article, map: &LabelMap) -> Result<Labelled, String> {
+    let known = |section: &Value| section.as_str().is_some_and(|s| map.topics.contains_key(s));
+    let section = article.extra.get("section").filter(|s| known(s)).cloned();
+    let mut take = |name: &str| {
+        let value = article.extra.shift_remove(name).filter(|v| !v.is_null() && v.as_str() != Some(""))?;
+        let list = value.as_str().filter(|text| text.starts_with('[')); // lists in tables are JSON text
+        Some(list.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(value))
+    };
+    let topics = match take("topics").or(section) {
         Some(Value::Array(items)) => Some(items.iter().map(topic).collect::<Option<Vec<_>>>().ok_or("\"topics\" must hold labels")?),
         Some(Value::String(joined)) => Some(joined.split('|').map(|t| t.trim().to_string()).filter(|t| !t.is_empty()).collect()),
         Some(_) => return Err("\"topics\" must be a list of labels".to_string()),
@@ -181,7 +192,7 @@ fn parse(mut article: Article) -> Result<Labelled, String> {
         Some(Value::Object(fields)) => fields.get("text").and_then(Value::as_str).map(str::to_string),
         _ => None,
     };
-    Ok(Labelled { article, topics, entities, stance, summary })
+    Ok(Labelled { article, topics, entities, repaired: None, stance, summary })
 }
 
 fn topic(item: &Value) -> Option<String> {

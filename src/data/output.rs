@@ -15,6 +15,8 @@ use std::sync::Arc;
 
 /// Columns of the CSV and parquet tables. Nested values are JSON text; `labels` lists topic labels by `|`.
 const COLUMNS: [&str; 9] = ["id", "title", "labels", "summary", "topics", "entities", "stance", "meta", "extra"];
+/// Bytes of a parquet row group, about.
+const GROUP_BYTES: usize = 32 << 20;
 const ROWS_AT_ONCE: usize = 512;
 
 /// A format of the output.
@@ -128,7 +130,9 @@ fn write_rows<W: Write + Send>(table: &mut ArrowWriter<W>, rows: &mut Vec<[Strin
     let column = |i: usize| -> ArrayRef { Arc::new(StringArray::from_iter_values(rows.iter().map(|row| &row[i]))) };
     let batch = RecordBatch::try_new(schema(), (0..COLUMNS.len()).map(column).collect()).map_err(io::Error::other)?;
     rows.clear();
-    table.write(&batch).map_err(io::Error::other)
+    table.write(&batch).map_err(io::Error::other)?;
+    // Rows stay in memory until their group is closed.
+    if table.in_progress_size() > GROUP_BYTES { table.flush().map_err(io::Error::other) } else { Ok(()) }
 }
 
 fn row(analysis: &Analysis) -> io::Result<[String; COLUMNS.len()]> {

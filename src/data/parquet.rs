@@ -5,31 +5,37 @@ use super::input::{BadRecord, Record};
 use crate::error::Error;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, RecordBatch};
-use arrow_schema::DataType;
+use arrow_schema::{DataType, TimeUnit};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use serde_json::{Map, Value};
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 const ROWS_AT_ONCE: usize = 256;
 
-/// Rows of a parquet file as records. Columns of strings, numbers and booleans pass through.
+/// Rows of a parquet file as records. Columns of strings, numbers and booleans pass through, also as categories;
+/// dates, times and decimals as text.
 pub struct ParquetReader {
     batches: ParquetRecordBatchReader,
     rows: std::vec::IntoIter<Record>,
     source: Arc<str>,
     row: u64,
+    broken: bool,
 }
 
 impl ParquetReader {
-    /// Open the table; an error when it has no `text` column or a column of a nested type.
+    /// Open the table; an error when it has no `text` column or a column of a nested or binary type.
     pub fn new(file: File, source: impl Into<Arc<str>>) -> Result<Self, Error> {
         let source = source.into();
         let broken = |e: parquet::errors::ParquetError| Error::input(&*source, format!("not a readable parquet file: {e}"));
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(broken)?;
+        let builder = catch_unwind(|| ParquetRecordBatchReaderBuilder::try_new(file))
+            .map_err(|_| Error::input(&*source, "not a readable parquet file: its footer is damaged"))?
+            .map_err(broken)?;
         let schema = builder.schema().clone();
         if schema.field_with_name("text").is_err() {
             let found: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
@@ -40,7 +46,7 @@ impl ParquetReader {
             return Err(Error::input(&*source, reason));
         }
         let batches = builder.with_batch_size(ROWS_AT_ONCE).build().map_err(broken)?;
-        Ok(Self { batches, rows: Vec::new().into_iter(), source, row: 0 })
+        Ok(Self { batches, rows: Vec::new().into_iter(), source, row: 0, broken: false })
     }
 
     fn unpack(&mut self, batch: &RecordBatch) {
@@ -50,8 +56,9 @@ impl ParquetReader {
             self.row += 1;
             let mut fields = Map::new();
             for (field, column) in schema.fields().iter().zip(batch.columns()) {
-                if !column.is_null(row) {
-                    fields.insert(field.name().clone(), value(column, row));
+                let value = if column.is_null(row) { Value::Null } else { value(column, row) };
+                if !value.is_null() {
+                    fields.insert(field.name().clone(), value);
                 }
             }
             records.push(Article::from_json(Value::Object(fields), &self.source, self.row).map_err(|reason| BadRecord {
@@ -72,24 +79,58 @@ impl Iterator for ParquetReader {
             if let Some(record) = self.rows.next() {
                 return Some(Ok(record));
             }
-            match self.batches.next()? {
-                Ok(batch) => self.unpack(&batch),
-                Err(error) => {
-                    let reason = format!("the table breaks off: {error}");
-                    self.batches.by_ref().for_each(drop);
-                    return Some(Ok(Err(BadRecord { source: self.source.to_string(), line: self.row + 1, reason })));
-                }
+            if self.broken {
+                return None; // the reader would give the same error for ever
             }
+            // The reader trusts lengths in the file; a damaged one can make it panic.
+            let reason = match catch_unwind(AssertUnwindSafe(|| self.batches.next())) {
+                Ok(None) => return None,
+                Ok(Some(Ok(batch))) => {
+                    self.unpack(&batch);
+                    continue;
+                }
+                Ok(Some(Err(error))) => format!("the table breaks off: {error}"),
+                Err(_) => "the table breaks off: its pages are damaged".to_string(),
+            };
+            self.broken = true;
+            return Some(Ok(Err(BadRecord { source: self.source.to_string(), line: self.row + 1, reason })));
         }
     }
 }
 
 fn is_scalar(kind: &DataType) -> bool {
-    kind.is_integer()
-        || matches!(
-            kind,
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Boolean | DataType::Float32 | DataType::Float64
-        )
+    use DataType::{Boolean, Date32, Decimal128, Dictionary, Float32, Float64, LargeUtf8, Null, Timestamp, Utf8, Utf8View};
+    match kind {
+        Dictionary(_, values) => is_scalar(values),
+        Utf8 | LargeUtf8 | Utf8View | Boolean | Float32 | Float64 | Null | Date32 | Timestamp(..) | Decimal128(..) => true,
+        other => other.is_integer(),
+    }
+}
+
+/// ISO 8601, UTC, of seconds since 1970; days alone without the time.
+fn iso(seconds: i64, with_time: bool) -> String {
+    // Howard Hinnant's civil_from_days.
+    let days = seconds.div_euclid(86400) + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    let time = seconds.rem_euclid(86400);
+    let date = format!("{year:04}-{month:02}-{day:02}");
+    if with_time { format!("{date}T{:02}:{:02}:{:02}Z", time / 3600, time / 60 % 60, time % 60) } else { date }
+}
+
+fn timestamp(column: &dyn Array, unit: TimeUnit, row: usize) -> i64 {
+    match unit {
+        TimeUnit::Second => column.as_primitive::<TimestampSecondType>().value(row),
+        TimeUnit::Millisecond => column.as_primitive::<TimestampMillisecondType>().value(row).div_euclid(1000),
+        TimeUnit::Microsecond => column.as_primitive::<TimestampMicrosecondType>().value(row).div_euclid(1_000_000),
+        TimeUnit::Nanosecond => column.as_primitive::<TimestampNanosecondType>().value(row).div_euclid(1_000_000_000),
+    }
 }
 
 fn value(column: &dyn Array, row: usize) -> Value {
@@ -108,6 +149,27 @@ fn value(column: &dyn Array, row: usize) -> Value {
         DataType::UInt16 => column.as_primitive::<UInt16Type>().value(row).into(),
         DataType::UInt32 => column.as_primitive::<UInt32Type>().value(row).into(),
         DataType::UInt64 => column.as_primitive::<UInt64Type>().value(row).into(),
+        DataType::Date32 => iso(i64::from(column.as_primitive::<Date32Type>().value(row)) * 86400, false).into(),
+        DataType::Timestamp(unit, _) => iso(timestamp(column, *unit, row), true).into(),
+        DataType::Decimal128(..) => column.as_primitive::<Decimal128Type>().value_as_string(row).into(),
+        DataType::Dictionary(..) => {
+            let categories = column.as_any_dictionary();
+            let key = categories.normalized_keys()[row];
+            if categories.values().is_null(key) { Value::Null } else { value(categories.values(), key) }
+        }
         _ => Value::Null,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates() {
+        assert_eq!(iso(0, false), "1970-01-01");
+        assert_eq!(iso(951_782_400, false), "2000-02-29");
+        assert_eq!(iso(1_795_219_199, true), "2026-11-20T23:59:59Z");
+        assert_eq!(iso(-1, true), "1969-12-31T23:59:59Z");
     }
 }

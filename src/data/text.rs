@@ -26,8 +26,11 @@ fn parse(bytes: &[u8], id: String) -> Result<Article, (u64, String)> {
 }
 
 fn split_title(content: &str) -> (Option<&str>, &str) {
-    match content.split_once('\n').and_then(|(first, rest)| Some((first, rest.split_once('\n')?))) {
-        Some((first, (second, body))) if !first.trim().is_empty() && second.trim().is_empty() => (Some(first.trim_end_matches('\r')), body),
+    let lines = content.split_once('\n').and_then(|(first, rest)| Some((first, rest.split_once('\n')?)));
+    match lines {
+        Some((first, (second, body))) if !first.trim().is_empty() && second.trim().is_empty() && !body.trim().is_empty() => {
+            (Some(first.trim_end_matches('\r')), body)
+        }
         _ => (None, content),
     }
 }
@@ -41,5 +44,6 @@ mod tests {
         assert_eq!(split_title("عنوان\r\n\r\nنص\r\nآخر"), (Some("عنوان"), "نص\r\nآخر"));
         assert_eq!(split_title("سطر\nسطر\n\nنص"), (None, "سطر\nسطر\n\nنص"));
         assert_eq!(split_title("وحده"), (None, "وحده"));
+        assert_eq!(split_title("وحده\n\n"), (None, "وحده\n\n"), "a title needs a text below it");
     }
 }

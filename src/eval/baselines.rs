@@ -3,6 +3,7 @@
 use super::labels::{macro_f1, mean};
 use super::rouge::{Form, rouge_n, tokens};
 use super::spans::Span;
+use crate::text::normalise::Original;
 use crate::text::{Normalized, sentences, words};
 use std::collections::{BTreeMap, HashMap};
 
@@ -78,10 +79,12 @@ pub fn lead(article: &str, length: usize) -> String {
     article.split_whitespace().take(length).collect::<Vec<_>>().join(" ")
 }
 
+/// The article's sentences as written.
 fn split(article: &str) -> Vec<String> {
-    let normalized = Normalized::new(article);
+    let (normalized, original) = (Normalized::new(article), Original::new(article));
     let text = normalized.text();
-    sentences(text, &words(text)).into_iter().map(|s| text[s.bytes].to_string()).collect()
+    let spans = sentences(text, &words(text)).into_iter().map(|s| normalized.original_span(s.bytes.start, s.bytes.end));
+    spans.filter_map(|(start, end)| Some(original.slice(start, end)?.to_string())).collect()
 }
 
 /// Sentences from a seeded place on, cut to `length` words.
@@ -130,5 +133,6 @@ mod tests {
         assert_eq!(lead("واحد اثنان ثلاثة", 2), "واحد اثنان");
         let reference = tokens("فاز الفريق", Form::Raw);
         assert_eq!(oracle("قال المدرب. فاز الفريق. غادر.", &reference, 10), "فاز الفريق.");
+        assert_eq!(oracle("قال. فَازَ ١٢.", &tokens("فَازَ ١٢", Form::Raw), 10), "فَازَ ١٢.", "as written");
     }
 }

@@ -125,6 +125,10 @@ fn check_spans(placed: &Placed, found: &mut Vec<Finding>) {
     let article = &placed.record.article;
     let (title, text) = (Original::new(article.title.as_deref().unwrap_or("")), Original::new(&article.text));
     let entities = placed.record.entities.as_deref().unwrap_or_default();
+    let stray = placed.record.repaired.as_ref().map_or(0, |repaired| repaired.iter().filter(|e| !entities.contains(e)).count());
+    if stray > 0 {
+        push(found, placed, Severity::Error, "stray-inside", format!("{stray} entities begin with I- in a file of B- and I- tags"));
+    }
     for (entity, surface) in entities.iter().zip(&placed.surfaces) {
         let part = if entity.title { &title } else { &text };
         let at = format!("{} {}..{}", entity.kind, entity.start, entity.end);

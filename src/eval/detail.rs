@@ -143,7 +143,7 @@ impl Answers {
         let stance = |items: &[StanceItem]| items.iter().map(|i| (i.score, i.truth == i.found)).collect::<Vec<_>>();
         [
             ("entities", self.entities.iter().flat_map(right).collect()),
-            ("topics", self.topics.iter().filter_map(|i| Some((i.best?, i.truth.first() == i.found.first()))).collect()),
+            ("topics", self.topics.iter().filter_map(|i| Some((i.best?, i.truth.contains(i.found.first()?)))).collect()),
             ("stance claim", stance(&self.claims)),
             ("stance entity", stance(&self.targets)),
         ]
@@ -391,7 +391,7 @@ mod tests {
         let truth = labelled("زار سيرغي لافروف حلب ثم غزة", &[(4, 16, "PER"), (17, 20, "LOC"), (24, 27, "LOC")]);
         let answer = analysis(&[(4, 9, "PER", 0.9), (17, 20, "ORG", 0.8), (21, 23, "MISC", 0.7)]);
         let mut answers = Answers::default();
-        answers.add(&truth, &truth, &answer);
+        answers.add(&truth, &answer);
         let detail = answers.detail(std::slice::from_ref(&truth), std::slice::from_ref(&answer));
         let matrix = &detail.confusions[0];
         assert_eq!(matrix.labels, ["LOC", "MISC", "ORG", "PER", "none"]);

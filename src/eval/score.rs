@@ -75,8 +75,8 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// Put an article's answer beside its truth; `repaired` is its truth as conlleval reads the file.
-    pub fn add(&mut self, truth: &Labelled, repaired: &Labelled, answer: &Analysis) {
+    /// Put an article's answer beside its truth.
+    pub fn add(&mut self, truth: &Labelled, answer: &Analysis) {
         let article = self.articles;
         self.articles += 1;
         if let (Some(gold), Some(found)) = (&truth.entities, &answer.entities) {
@@ -85,7 +85,7 @@ impl Answers {
                 article,
                 text: truth.article.text.clone(),
                 truth: spans(gold),
-                repaired: spans(repaired.entities.as_deref().unwrap_or_default()),
+                repaired: spans(truth.repaired.as_ref().unwrap_or(gold)),
                 found: found.iter().map(|e| Span::of(e.field.is_some(), e.start, e.end, &e.kind)).collect(),
                 scores: found.iter().map(|e| f64::from(e.score)).collect(),
             });
@@ -236,7 +236,7 @@ fn topic_rows(items: &[TopicItem]) -> Vec<Row> {
         };
         out.push(row("topics", format!("{label} F1"), items, |i| i.iter().map(of).sum::<Counts>().f1()));
     }
-    let sure = |i: &&TopicItem| Some((i.best?, i.truth.first() == i.found.first()));
+    let sure = |i: &&TopicItem| Some((i.best?, i.truth.contains(i.found.first()?)));
     out.push(row("topics", "calibration error", items, |i| expected_error(&i.iter().filter_map(sure).collect::<Vec<_>>())));
     out
 }

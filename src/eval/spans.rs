@@ -72,9 +72,11 @@ pub fn strict(truth: &[Span], found: &[Span]) -> Counts {
 /// Relaxed matches: any overlap with a span of the same type; each span of either side counts once.
 pub fn relaxed(truth: &[Span], found: &[Span]) -> Counts {
     let meets = |a: &Span, b: &Span| a.kind == b.kind && a.start < b.end && b.start < a.end;
+    let ordered = |spans: &[Span]| spans.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>();
+    let (truth, found) = (ordered(truth), ordered(found));
     let mut taken = vec![false; truth.len()];
     let mut tp = 0;
-    for span in found {
+    for span in &found {
         if let Some(i) = (0..truth.len()).find(|&i| !taken[i] && meets(&truth[i], span)) {
             taken[i] = true;
             tp += 1;

@@ -67,8 +67,12 @@ pub fn matmul(a: &[f32], a_stride: usize, rows: usize, b: &Panels, out: &mut [f3
     if rows == 0 || outputs == 0 {
         return;
     }
-    assert!(inputs <= a_stride && (rows - 1) * a_stride + inputs <= a.len(), "activations out of bounds");
-    assert!(outputs <= out_stride && (rows - 1) * out_stride + outputs <= out.len(), "output out of bounds");
+    let fits = |columns: usize, stride: usize, length: usize| {
+        let end = (rows - 1).checked_mul(stride).and_then(|start| start.checked_add(columns));
+        columns <= stride && end.is_some_and(|end| end <= length)
+    };
+    assert!(fits(inputs, a_stride, a.len()), "activations out of bounds");
+    assert!(fits(outputs, out_stride, out.len()), "output out of bounds");
     let width = b.isa.panel_width();
     assert_eq!(b.data.len(), outputs.div_ceil(width) * width * inputs);
     for first in (0..rows).step_by(ROW_BLOCK) {

@@ -24,8 +24,10 @@ use std::sync::OnceLock;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Isa {
     /// AVX-512F with 16-lane FMA.
+    #[non_exhaustive] // made by `available` alone, where the machine has it
     Avx512,
     /// AVX2 with 8-lane FMA.
+    #[non_exhaustive]
     Avx2,
     /// Plain Rust; whatever the compiler makes of it.
     Portable,

@@ -33,8 +33,14 @@ pub struct Config {
     /// Id of the padding piece; positions of RoBERTa models start after it.
     #[serde(default)]
     pub pad_token_id: usize,
+    /// How positions enter; only "absolute", the default, is supported.
+    #[serde(default)]
+    pub position_embedding_type: Option<String>,
     /// What mujaz adds.
     pub mujaz: Option<Mujaz>,
+    /// The folder, for messages.
+    #[serde(skip)]
+    folder: String,
 }
 
 /// The `mujaz` object of `config.json`.
@@ -149,16 +155,45 @@ pub struct ExtractConfig {
     pub positions: usize,
 }
 
+/// The stances, in any order.
+const STANCES: [&str; 4] = ["favor", "against", "neutral", "unrelated"];
+
+impl HeadsConfig {
+    /// What would give wrong answers in silence.
+    fn problem(&self) -> Option<&'static str> {
+        let positive = |temperature: f32| temperature.is_finite() && temperature > 0.0;
+        let topics = self.topics.as_ref().is_some_and(|t| t.labels.is_empty() || !positive(t.temperature));
+        let entities = self.entities.as_ref().is_some_and(|e| !e.labels.iter().any(|l| l == "O") || !positive(e.temperature));
+        let stance = self.stance.as_ref().is_some_and(|s| {
+            let known = s.labels.len() == STANCES.len() && STANCES.iter().all(|stance| s.labels.iter().any(|l| l == stance));
+            !known || !positive(s.claim_temperature) || !positive(s.entity_temperature)
+        });
+        let extract = self.extract.as_ref().is_some_and(|e| e.heads == 0 || !e.size.is_multiple_of(e.heads) || e.positions == 0);
+        [
+            (topics, "topics needs labels and a temperature above 0"),
+            (entities, "entities needs the label \"O\" and a temperature above 0"),
+            (stance, "stance needs the labels favor, against, neutral and unrelated, and temperatures above 0"),
+            (extract, "extract needs positions, and a size that its heads divide"),
+        ]
+        .into_iter()
+        .find_map(|(wrong, reason)| wrong.then_some(reason))
+    }
+}
+
 impl Config {
     /// Parse and check; `model` names the folder in messages.
     pub fn parse(bytes: &[u8], model: &str) -> Result<Self> {
-        let config: Self = serde_json::from_slice(bytes).map_err(|e| Error::model(model, format!("config.json: {e}")))?;
+        let mut config: Self = serde_json::from_slice(bytes).map_err(|e| Error::model(model, format!("config.json: {e}")))?;
+        config.folder = model.to_string();
         let refuse = |reason: String| Err(Error::model(model, reason));
         if !matches!(config.model_type.as_str(), "bert" | "roberta" | "xlm-roberta" | "camembert") {
             return refuse(format!("model_type {:?} is not supported; use bert, roberta, xlm-roberta or camembert", config.model_type));
         }
         if config.hidden_act != "gelu" {
             return refuse(format!("hidden_act {:?} is not supported; use an encoder with gelu", config.hidden_act));
+        }
+        if config.position_embedding_type.as_deref().is_some_and(|kind| kind != "absolute") {
+            return refuse("only absolute position embeddings are supported".to_string());
         }
         if config.num_attention_heads == 0 || config.hidden_size == 0 || !config.hidden_size.is_multiple_of(config.num_attention_heads) {
             return refuse("hidden_size must be a multiple of num_attention_heads".to_string());
@@ -171,6 +206,9 @@ impl Config {
             if mujaz.window < 16 || mujaz.stance_window < 16 {
                 return refuse("windows must hold at least 16 pieces".to_string());
             }
+            if let Some(reason) = mujaz.heads.problem() {
+                return refuse(format!("config.json, mujaz.heads: {reason}"));
+            }
         }
         Ok(config)
     }
@@ -179,7 +217,7 @@ impl Config {
     pub fn mujaz(&self) -> Result<&Mujaz> {
         self.mujaz.as_ref().ok_or_else(|| {
             let reason = "config.json has no \"mujaz\" object: this is an encoder without task heads; train them with scripts/finetune.py";
-            Error::model(&self.model_type, reason)
+            Error::model(&self.folder, reason)
         })
     }
 

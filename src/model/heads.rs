@@ -7,6 +7,9 @@ use crate::data::StanceKind;
 use crate::error::Result;
 use crate::kernels::{self, Isa, Norm};
 
+/// Sentences that attend to each other.
+const SENTENCES_TOGETHER: usize = 256;
+
 /// The heads that a model has.
 pub struct Heads {
     topics: Option<Topics>,
@@ -126,9 +129,11 @@ impl Heads {
         let zero = vec![0.0; size];
         let norm = Norm { bias: &zero, scale: &head.norm.scale, shift: &head.norm.shift, epsilon: head.epsilon };
         kernels::add_layer_norm(head.isa, &mut x, &positions, &norm);
+        // Attention within blocks: an article of ten thousand lines must not cost their square.
+        let blocks: Vec<usize> = (0..count).step_by(SENTENCES_TOGETHER).map(|first| SENTENCES_TOGETHER.min(count - first)).collect();
         let mut work = Workspace::new(head.isa);
         for layer in &head.layers {
-            layer.forward(&mut x, &[count], &mut work);
+            layer.forward(&mut x, &blocks, &mut work);
         }
         Some(head.out.apply(&x))
     }

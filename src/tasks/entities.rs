@@ -174,7 +174,8 @@ fn to_entity(document: &Document, span: &Span, attested: &HashSet<String>) -> En
     let (start, end) = part.original_span(first.start, last.end);
     let head = clitics::strip(document.word(span.words.start), |w| attested.contains(w));
     let rest = &part.text()[first.end..last.end];
-    let name = format!("{head}{}", rest.split_whitespace().fold(String::new(), |all, w| format!("{all} {w}")));
+    let gap = if rest.starts_with(char::is_whitespace) { " " } else { "" };
+    let name = format!("{head}{gap}{}", rest.split_whitespace().collect::<Vec<_>>().join(" "));
     Entity {
         text: String::new(), // the caller cuts it from the original
         kind: span.kind.clone(),

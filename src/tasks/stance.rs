@@ -14,6 +14,34 @@ const MAIN_ENTITIES: usize = 3;
 /// Windows of a long article that are read with one target.
 const WINDOWS: usize = 3;
 
+/// Words that say nothing of what a sentence is about, beside those of two letters.
+const FUNCTION_WORDS: [&str; 24] = [
+    "على",
+    "إلى",
+    "هذا",
+    "هذه",
+    "ذلك",
+    "تلك",
+    "الذي",
+    "التي",
+    "الذين",
+    "كان",
+    "كانت",
+    "بعد",
+    "قبل",
+    "بين",
+    "خلال",
+    "حيث",
+    "عند",
+    "منذ",
+    "حتى",
+    "ليس",
+    "لكن",
+    "غير",
+    "كما",
+    "أنه",
+];
+
 /// A target to read the article for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Target {
@@ -59,8 +87,10 @@ impl Overlap {
     fn new(target: &str) -> Self {
         let normalized = Normalized::new(target);
         let text = normalized.text();
-        let stems = words(text).into_iter().filter(|w| !w.mark).map(|w| stem(&text[w.start..w.end])).collect();
-        Self { stems }
+        let all: Vec<String> = words(text).into_iter().filter(|w| !w.mark).map(|w| stem(&text[w.start..w.end])).collect();
+        let telling = |s: &&String| s.chars().count() > 2 && !FUNCTION_WORDS.contains(&s.as_str());
+        let some: HashSet<String> = all.iter().filter(telling).cloned().collect();
+        Self { stems: if some.is_empty() { all.into_iter().collect() } else { some } }
     }
 
     /// Distinct words of the target in a range of the document.

@@ -112,8 +112,10 @@ fn content_words(document: &Document, sentence: &DocSentence) -> HashSet<String>
 /// The first `limit` words of a span, back to its last comma when that keeps more than half of them.
 fn shorten(span: (usize, usize), original: &Original<'_>, limit: usize) -> (usize, usize) {
     let Some(text) = original.slice(span.0, span.1) else { return span };
-    let (mut words, mut inside, mut end, mut comma) = (0, false, text.chars().count(), None);
-    for (at, c) in text.chars().enumerate() {
+    let points: Vec<char> = text.chars().collect();
+    let digit = |at: usize| points.get(at).is_some_and(|c| c.is_numeric());
+    let (mut words, mut inside, mut end, mut comma) = (0, false, points.len(), None);
+    for (at, &c) in points.iter().enumerate() {
         if c.is_whitespace() {
             inside = false;
         } else if !inside {
@@ -124,14 +126,15 @@ fn shorten(span: (usize, usize), original: &Original<'_>, limit: usize) -> (usiz
                 break;
             }
         }
-        if matches!(c, '،' | '؛' | ',') && words * 2 > limit {
+        let inside_number = at > 0 && digit(at - 1) && digit(at + 1);
+        if matches!(c, '،' | '؛' | ',') && words * 2 > limit && !inside_number {
             comma = Some(at);
         }
     }
     if words > limit {
         end = comma.unwrap_or(end);
     }
-    let kept = text.chars().take(end).collect::<String>();
+    let kept: String = points[..end].iter().collect();
     (span.0, span.0 + kept.trim_end().chars().count())
 }
 
@@ -150,6 +153,8 @@ mod tests {
         assert_eq!(cut(100), text);
         assert_eq!(cut(5), "قال الوزير إن الحكومة");
         assert_eq!(cut(2), "قال الوزير");
+        let counted = "بلغ عدد القتلى 1,500 قتيل منذ بدء الحرب";
+        assert_eq!(shorten((0, counted.chars().count()), &Original::new(counted), 5), (0, "بلغ عدد القتلى 1,500 قتيل".chars().count()));
         assert_eq!(cut(11), "قال الوزير إن الحكومة، رغم كل ما جرى في البلاد");
     }
 }

@@ -4,33 +4,57 @@ use regex::Regex;
 use std::sync::OnceLock;
 
 /// Whatever stands at the start of such a line.
-const OPENINGS: &str = "(اقر[أا] (أيضا|ايضا|المزيد|كذلك|في)|إقر[أا] (أيضا|ايضا|المزيد)|شاهد (أيضا|ايضا|الفيديو|بالفيديو|المزيد)|\
-طالع (أيضا|ايضا)|للمزيد|لمزيد من (الأخبار|التفاصيل)|المزيد من|تابعونا|تابعنا|تابع(وا)? (أخبار|آخر|كل)|انضم(وا)? إلى|اشترك|للاشتراك|\
-شارك(ها|وا|نا)?( هذا| هذه| الخبر| المقال|$)|مشاركة|انشر|أرسل|ارسل|طباعة|حفظ|نسخ الرابط|رابط مختصر|التعليقات|أضف تعليق|اضف تعليق|\
-اكتب تعليق|أكتب تعليق|لا توجد تعليقات|لا يوجد تعليقات|تعليقات|البريد الإلكتروني|بريدك|الاسم|جميع الحقوق|حقوق (النشر|الطبع)|©|\
-مواضيع (ذات صلة|متعلقة)|مقالات ذات صلة|أخبار (ذات صلة|متعلقة)|موضوعات (ذات صلة|متعلقة)|ذات صلة|روابط ذات صلة|الأكثر (قراءة|مشاهدة|تعليقا|تداولا)|\
-كلمات (مفتاحية|دلالية|البحث)|وسوم|الوسوم|تصوير|صورة|أرشيف|ارشيف|الصورة|مصدر الصورة|تعليق على الصورة|التعليق على الصورة|حمل(وا)? (التطبيق|تطبيق)|\
-فيسبوك|تويتر|واتساب|واتس اب|تلغرام|تيليغرام|إنستغرام|انستغرام|يوتيوب|Facebook|Twitter|WhatsApp|Telegram|Tweet|Share|Email|http|www\\.)";
+const OPENINGS: &str = "(اقر[أا] (أيضا|ايضا|المزيد|كذلك)|إقر[أا] (أيضا|ايضا|المزيد)|شاهد (أيضا|ايضا|الفيديو|بالفيديو|المزيد)|\
+طالع (أيضا|ايضا)|للمزيد|لمزيد من (الأخبار|التفاصيل)|تابعونا|تابعنا|تابع(وا)? (أخبار|آخر|كل)|للاشتراك|\
+شارك(ها|وا|نا)?( هذا| هذه| الخبر| المقال|$)|نسخ الرابط|رابط مختصر|أضف تعليق|اضف تعليق|اكتب تعليق|أكتب تعليق|لا توجد تعليقات|\
+لا يوجد تعليقات|جميع الحقوق|مواضيع (ذات صلة|متعلقة)|مقالات ذات صلة|أخبار (ذات صلة|متعلقة)|موضوعات (ذات صلة|متعلقة)|ذات صلة|\
+روابط ذات صلة|الأكثر (قراءة|مشاهدة|تعليقا|تداولا)|كلمات (مفتاحية|دلالية|البحث)|مصدر الصورة|تعليق على الصورة|التعليق على الصورة|\
+حمل(وا)? (التطبيق|تطبيق))(\\P{L}|$)|©|http|www\\.";
+
+/// Words that stand at the start of such a line and of many a sentence: only a very short line, or one with a colon
+/// behind them, is page furniture.
+const LABELS: &str = "(اقر[أا] في|المزيد من|انضم(وا)? إلى|اشترك(وا)?|مشاركة|انشر|أرسل|ارسل|طباعة|حفظ|التعليقات|تعليقات|البريد الإلكتروني|بريدك|\
+الاسم|حقوق (النشر|الطبع)|وسوم|الوسوم|تصوير|صورة|أرشيف|ارشيف|الصورة|فيسبوك|تويتر|واتساب|واتس اب|تلغرام|تيليغرام|إنستغرام|انستغرام|\
+يوتيوب|Facebook|Twitter|WhatsApp|Telegram|Tweet|Share|Email)";
 
 /// Whatever such a line holds anywhere, when it is short.
 const INSIDE: &str =
     "(أرشيفية|ارشيفية|\\(أرشيف\\)|\\(ارشيف\\)|جميع الحقوق محفوظة|اضغط هنا|انقر هنا|إضغط هنا|على الرابط|اقرأ أيضا|Getty|AFP/|AP Photo|غيتي)";
 
 const SHORT: usize = 16;
+const VERY_SHORT: usize = 4;
 
-fn patterns() -> &'static (Regex, Regex) {
-    static SET: OnceLock<(Regex, Regex)> = OnceLock::new();
+struct Patterns {
+    opening: Regex,
+    label: Regex,
+    label_with_colon: Regex,
+    inside: Regex,
+}
+
+fn patterns() -> &'static Patterns {
+    static SET: OnceLock<Patterns> = OnceLock::new();
     SET.get_or_init(|| {
         let compile = |pattern: &str| Regex::new(pattern).expect("a fixed pattern");
-        (compile(&format!("^[\\s\\p{{P}}\\p{{S}}]*{OPENINGS}")), compile(INSIDE))
+        let opening = |pattern: &str| compile(&format!("^[\\s\\p{{P}}\\p{{S}}]*({pattern})"));
+        Patterns {
+            opening: opening(OPENINGS),
+            label: opening(&format!("{LABELS}(\\P{{L}}|$)")),
+            label_with_colon: opening(&format!("{LABELS}\\s*:")),
+            inside: compile(INSIDE),
+        }
     })
 }
 
 /// Whether a sentence of normalised text with this many words (marks left out) looks like page furniture.
 pub fn is_boilerplate(sentence: &str, words: usize) -> bool {
-    let (opening, inside) = patterns();
-    let letters = sentence.chars().filter(|c| c.is_alphabetic()).count();
-    letters == 0 || (words <= SHORT && (opening.is_match(sentence) || inside.is_match(sentence)))
+    let found = patterns();
+    let furniture = || {
+        found.opening.is_match(sentence)
+            || found.label_with_colon.is_match(sentence)
+            || (words <= VERY_SHORT && found.label.is_match(sentence))
+            || found.inside.is_match(sentence)
+    };
+    !sentence.chars().any(char::is_alphabetic) || (words <= SHORT && furniture())
 }
 
 #[cfg(test)]
@@ -43,9 +67,20 @@ mod tests {
         {
             assert!(is_boilerplate(line, 5), "{line}");
         }
-        for line in ["شارك الرئيس في القمة العربية أمس", "قال الوزير إن بلاده ستشارك", "اشتبك الجيش مع مسلحين"]
+        for line in ["صورة: رويترز", "فيسبوك تويتر واتساب", "المزيد من الأخبار", "المصور: صورة أرشيفية"]
         {
-            assert!(!is_boilerplate(line, 6), "{line}");
+            assert!(is_boilerplate(line, line.split(' ').count()), "{line}");
+        }
+        for line in [
+            "شارك الرئيس في القمة العربية أمس",
+            "قال الوزير إن بلاده ستشارك",
+            "اشتبك الجيش مع مسلحين",
+            "أرسلت روسيا قوات جديدة إلى سوريا.",
+            "حفظت النيابة التحقيق في مقتل الصحافي.",
+            "تويتر تحظر حساب الرئيس الأميركي السابق",
+            "المزيد من القتلى سقطوا في قصف على غزة.",
+        ] {
+            assert!(!is_boilerplate(line, line.split(' ').count()), "{line}");
         }
         assert!(!is_boilerplate("اقرأ أيضا وهذا كلام طويل", 40), "a long sentence is the article's own");
     }

@@ -20,6 +20,11 @@ pub fn strip(first: &str, attested: impl Fn(&str) -> bool) -> String {
     if known().contains(first) || first.chars().count() < 4 {
         return first.to_string();
     }
+    // «للبنان» is «لبنان» with one ل before it, not «البنان».
+    let joined = first.strip_prefix(['و', 'ف']).filter(|rest| rest.starts_with("لل")).unwrap_or(first);
+    if let Some(rest) = joined.strip_prefix('ل').filter(|rest| rest.starts_with('ل') && (known().contains(rest) || attested(rest))) {
+        return rest.to_string();
+    }
     if let Some(rest) = first.strip_prefix("لل").or_else(|| first.strip_prefix("ولل")).or_else(|| first.strip_prefix("فلل")) {
         let with_article = format!("ال{rest}");
         if rest.chars().count() >= 3 || known().contains(with_article.as_str()) {
@@ -27,7 +32,10 @@ pub fn strip(first: &str, attested: impl Fn(&str) -> bool) -> String {
         }
     }
     let mut rest = first;
-    for _ in 0..2 {
+    for pass in 0..2 {
+        if pass == 1 && !first.starts_with(['و', 'ف']) {
+            break; // only و and ف stand before another proclitic
+        }
         let Some(shorter) = rest.strip_prefix(['و', 'ف', 'ب', 'ل', 'ك']) else { break };
         if shorter.chars().count() < 3 {
             break;
@@ -59,5 +67,13 @@ mod tests {
         assert_eq!(strip("وغوتيريش", |w| w == "غوتيريش"), "غوتيريش");
         assert_eq!(strip("وغوتيريش", never), "وغوتيريش");
         assert_eq!(strip("كيري", never), "كيري");
+        for (written, name) in [("للبنان", "لبنان"), ("وللبنان", "لبنان"), ("لليبيا", "ليبيا"), ("للندن", "لندن")]
+        {
+            assert_eq!(strip(written, never), name);
+        }
+        for name in ["كاليفورنيا", "فالنسيا", "بالتيمور", "كالينينغراد", "كوالالمبور"] {
+            assert_eq!(strip(name, never), name);
+        }
+        assert_eq!(strip("وبالرياض", never), "الرياض");
     }
 }

@@ -11,9 +11,8 @@ use std::ops::Range;
 const LONG: usize = 90;
 const LONGEST: usize = 120;
 
-/// Words before a full stop that do not end a sentence.
-const ABBREVIATIONS: [&str; 22] =
-    ["د", "أ", "م", "ب", "ص", "ت", "ج", "ر", "س", "هـ", "ه", "ق", "ا", "ش", "ط", "ع", "دكتور", "مج", "Mr", "Dr", "St", "No"];
+/// Words before a full stop that do not end a sentence; nor does a letter by itself.
+const ABBREVIATIONS: [&str; 11] = ["هـ", "ود", "لد", "وأ", "وم", "دكتور", "مج", "Mr", "Dr", "St", "No"];
 
 /// A sentence: bytes of the normalised text and the words in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,8 +69,11 @@ fn is_terminal(text: &str, words: &[Word], at: usize) -> bool {
             let previous = slice(text, before);
             let digits = previous.ends_with(|c: char| c.is_ascii_digit());
             let next_is = |test: fn(char) -> bool| after.is_some_and(|w| text[w.start..].starts_with(test));
-            let abbreviation =
-                ABBREVIATIONS.contains(&previous) && words.get(at + 1).is_some_and(|w| !w.mark && !starts_line(text, word, *w));
+            // The last letter of U.S. is no initial: such a name often ends a sentence.
+            let alone = previous.chars().count() == 1 && previous.starts_with(char::is_alphabetic);
+            let chained = previous.is_ascii() && before.start > 0 && text[..before.start].ends_with('.');
+            let abbreviation = (ABBREVIATIONS.contains(&previous) || (alone && !chained))
+                && words.get(at + 1).is_some_and(|w| !w.mark && !starts_line(text, word, *w));
             let latin = previous.ends_with(|c: char| c.is_ascii_alphabetic()) && next_is(|c| c.is_ascii_alphanumeric());
             !(abbreviation || latin || (digits && next_is(|c| c.is_ascii_digit())) || next_is(|c| c == '.'))
         }
@@ -113,7 +115,10 @@ mod tests {
         assert_eq!(split("اجتمع مجلس الأمن.وقال الأمين"), ["اجتمع مجلس الأمن.", "وقال الأمين"], "glued");
         assert_eq!(split("عنوان بلا نقطة\nنص الخبر هنا"), ["عنوان بلا نقطة", "نص الخبر هنا"]);
         assert_eq!(split("بلغ 12.5 مليار. انتهى..."), ["بلغ 12.5 مليار.", "انتهى..."]);
-        assert_eq!(split("قال د. أحمد إن"), ["قال د. أحمد إن"]);
+        for whole in ["قال د. أحمد إن", "د. محمد ود. أحمد", "ف. كينيدي وجورج W. بوش", "قتل عشرة (أ.ف.ب) في هجوم", "بلغ ألف ل.س. يوميا"]
+        {
+            assert_eq!(split(whole), [whole]);
+        }
         assert_eq!(split("زار U.S. وموقع bbc.com اليوم"), ["زار U.S.", "وموقع bbc.com اليوم"]);
         assert_eq!(split(""), Vec::<&str>::new());
     }

@@ -157,6 +157,7 @@ fn usage_errors_say_what_to_do() {
     says(&["analyze", "Cargo.toml"], "must end in .txt, .jsonl, .csv or .parquet");
     says(&["analyze", "tests/integration"], "holds no .txt");
     says(&["analyze", "examples/articles", "-o", "x.doc"], "must end in .jsonl, .csv, .parquet or .html");
+    says(&["analyze", "examples/articles", "-o", "/tmp/x.jsonl", "--errors", "/tmp/x.jsonl"], "cannot hold both");
     says(&["analyze", "examples/articles", "--model", "no-such-folder"], "a model folder holds config.json");
     says(&["analyze", "examples/articles", "--tasks", "topics", "--claim", "قال"], "--tasks leaves it out");
     says(&["analyze", "examples/articles", "--device", "tpu"], "none of auto, cpu");

@@ -107,6 +107,77 @@ fn a_broken_parquet_file_is_reported() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("not a readable parquet file"));
 }
 
+/// A table with `rows` articles and columns of the types that data frames have.
+fn parquet_table(path: &std::path::Path, rows: usize) {
+    use arrow_array::types::Int32Type;
+    use arrow_array::{
+        ArrayRef, Date32Array, Decimal128Array, DictionaryArray, NullArray, RecordBatch, StringArray, TimestampMicrosecondArray,
+    };
+    use std::sync::Arc;
+    let texts = (0..rows).map(|i| format!("وصل الوفد رقم {i} إلى حلب."));
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("text", Arc::new(StringArray::from_iter_values(texts))),
+        ("day", Arc::new(Date32Array::from(vec![11_016; rows]))),
+        ("at", Arc::new(TimestampMicrosecondArray::from(vec![1_500_000; rows]))),
+        ("price", Arc::new(Decimal128Array::from(vec![1234; rows]).with_precision_and_scale(9, 2).unwrap())),
+        ("outlet", Arc::new(DictionaryArray::<Int32Type>::from_iter((0..rows).map(|i| (i % 2 == 0).then_some("قناة"))))),
+        ("nothing", Arc::new(NullArray::new(rows))),
+    ];
+    let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, true))).unwrap();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(std::fs::File::create(path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
+#[test]
+fn parquet_columns_of_data_frames_pass_through() {
+    let dir = Dir::new();
+    let path = dir.0.path().join("t.parquet");
+    parquet_table(&path, 2);
+    let output = tiny().arg(&path).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let all = records(&output.stdout);
+    let first = |name: &str| all[0][name].as_str().unwrap_or("").to_string();
+    assert_eq!([first("day"), first("at"), first("price"), first("outlet")], ["2000-02-29", "1970-01-01T00:00:01Z", "12.34", "قناة"]);
+    assert!(all[1].get("outlet").is_none() && all[0].get("nothing").is_none());
+}
+
+#[test]
+fn damaged_parquet_files_come_to_an_end() {
+    let dir = Dir::new();
+    let path = dir.0.path().join("t.parquet");
+    parquet_table(&path, 700);
+    let good = std::fs::read(&path).unwrap();
+    for at in (4..good.len()).step_by(good.len() / 97 + 1) {
+        let mut bytes = good.clone();
+        bytes[at] ^= 0x55;
+        std::fs::write(&path, &bytes).unwrap();
+        let read = mujaz::data::Inputs::open(std::slice::from_ref(&path)).unwrap().take(2000).count();
+        assert!(read <= 701, "byte {at}: {read} records of 700");
+    }
+}
+
+#[test]
+fn numbers_pass_through_digit_by_digit() {
+    let dir = Dir::new();
+    let line = r#"{"id":12345678901234567890123,"text":"حلب","at":31.245270191439438,"n":123456789012345678901234567890}"#;
+    let output = tiny().arg(dir.file("n.jsonl", line)).output().unwrap();
+    let line = String::from_utf8(output.stdout).unwrap();
+    for wanted in [r#""id":"12345678901234567890123""#, r#""at":31.245270191439438"#, r#""n":123456789012345678901234567890"#] {
+        assert!(line.contains(wanted), "{wanted} in {line}");
+    }
+}
+
+#[test]
+fn fields_named_like_answers_stay_unless_this_run_answers() {
+    let dir = Dir::new();
+    let line = r#"{"id":"a","text":"وصل الوفد إلى حلب.","summary":"written","topics":["sport"],"meta":1}"#;
+    let output = tiny().args(["--tasks", "topics"]).arg(dir.file("n.jsonl", line)).output().unwrap();
+    let record = &records(&output.stdout)[0];
+    assert_eq!(record["summary"], "written");
+    assert!(record["topics"][0]["score"].is_f64() && record["meta"]["tokens"].is_u64());
+}
+
 #[test]
 fn an_article_of_thirty_thousand_words() {
     let dir = Dir::new();

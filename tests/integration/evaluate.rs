@@ -148,3 +148,77 @@ fn the_page_shows_what_is_behind_the_scores() {
     assert!(!page.contains("<script") && !page.contains("<i>الوزير"), "data is never markup");
     assert!(!page.contains("http:") && !page.contains("https:"), "no remote asset");
 }
+
+#[test]
+fn standard_input_iob1_and_blank_cells() {
+    let output = evaluate().arg("-").write_stdin("{\"text\":\"وصل إلى حلب\",\"topics\":[\"sport\"]}").output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("first label right"));
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report.json");
+    let scores = |name: &str, content: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, content).unwrap();
+        let output = evaluate().arg(&path).arg("--json").arg(&report).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let page: Value = serde_json::from_slice(&fs::read(&report).unwrap()).unwrap();
+        page["models"][0]["rows"].as_array().unwrap().clone()
+    };
+    let of = |rows: &[Value], task: &str| rows.iter().find(|r| r["task"] == task).map(|r| r["items"].as_u64().unwrap());
+    let rows = scores("a.conll", "سيرغي\tI-PER\nلافروف\tI-PER\nزار\tO\nحلب\tI-LOC\n");
+    let measure = |name: &str| rows.iter().find(|r| r["measure"] == name).unwrap()["score"]["value"].clone();
+    assert_eq!(measure("strict micro-F1"), measure("conlleval micro-F1"), "IOB1 is read as it is meant");
+    let rows = scores("b.csv", "text,topics,summary,section\nوصل الوفد إلى حلب,sport,,middleEast\nغادر الوفد,,غادر,x\n");
+    assert_eq!((of(&rows, "topics"), of(&rows, "summary")), (Some(1), Some(1)), "blank cells say nothing");
+}
+
+#[test]
+fn heads_that_a_model_lacks_are_said_and_passed_by() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("model");
+    fs::create_dir(&model).unwrap();
+    for name in ["tokenizer.json", "model.safetensors"] {
+        fs::copy(repo("tests/fixtures/tiny-bert").join(name), model.join(name)).unwrap();
+    }
+    let mut config: Value = serde_json::from_slice(&fs::read(repo("tests/fixtures/tiny-bert/config.json")).unwrap()).unwrap();
+    config["mujaz"]["heads"].as_object_mut().unwrap().remove("entities");
+    fs::write(model.join("config.json"), config.to_string()).unwrap();
+    let data = own_answers(folder.path());
+    let output = mujaz().arg("evaluate").arg(&data).arg("--model").arg(&model).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("has no head for entities"));
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("strict micro-F1"));
+    for (pointer, wrong) in [
+        ("/mujaz/heads/extract/heads", json!(0)),
+        ("/mujaz/heads/stance/labels", json!(["agree", "disagree", "neutral", "unrelated"])),
+        ("/mujaz/heads/topics/temperature", json!(0.0)),
+        ("/position_embedding_type", json!("relative_key")),
+    ] {
+        let mut changed = config.clone();
+        match changed.pointer_mut(pointer) {
+            Some(place) => *place = wrong,
+            None => changed["position_embedding_type"] = wrong,
+        }
+        fs::write(model.join("config.json"), changed.to_string()).unwrap();
+        let output = mujaz().args(["model", "verify"]).arg(&model).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{pointer}");
+    }
+}
+
+#[test]
+fn gates_hold_when_nobody_reads_the_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = own_answers(folder.path());
+    let report = folder.path().join("report.json");
+    let output = evaluate().arg(&data).args(["--min-f1", "entities=nan"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let mut lines: Vec<Value> = fs::read_to_string(&data).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    lines.iter_mut().for_each(|l| l["topics"] = json!(["no such topic"]));
+    fs::write(&data, lines.iter().map(|l| format!("{l}\n")).collect::<String>()).unwrap();
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("mujaz"));
+    command.arg("evaluate").arg("--model").arg(repo("tests/fixtures/tiny-bert")).arg(&data).arg("--json").arg(&report);
+    let mut child =
+        command.args(["--min-f1", "topics=0.5"]).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(1), "the gate was missed");
+    assert!(report.exists());
+}
