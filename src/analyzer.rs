@@ -297,7 +297,8 @@ impl Analyzer {
         if count > body {
             scores.extend(self.model.heads.extract(&means[body * width..]).unwrap_or_default());
         }
-        summary::extract(document, &scores, &Original::new(&article.text), self.options.summary_words)
+        let lead = self.config.heads.extract.as_ref().map_or(0.0, |e| e.lead);
+        summary::extract(document, &scores, lead, &Original::new(&article.text), self.options.summary_words)
     }
 
     fn read_stances(&self, documents: &[Document], analyses: &[Analysis], asked: &[&[Target]]) -> Result<Vec<Vec<Stance>>> {

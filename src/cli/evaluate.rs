@@ -2,6 +2,7 @@
 
 use super::args::EvaluateArgs;
 use super::exit::ExitStatus;
+use super::progress::counter;
 use crate::analyzer::{Analyzer, Options, Tasks};
 use crate::data::labelled::{LabelMap, Labelled, read};
 use crate::data::{Analysis, Article};
@@ -122,16 +123,20 @@ struct Outcome {
 fn answer(source: &Source, args: &EvaluateArgs, options: &Options, truth: &[Labelled]) -> anyhow::Result<Outcome> {
     let analyzer = Analyzer::load(source, &args.device, options.clone())?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.map_or(0, usize::from)).build()?;
+    let bar = counter(truth.len());
     let groups: Vec<Vec<Analysis>> = pool.install(|| {
         truth
             .par_chunks(GROUP)
             .map(|group| {
                 let articles: Vec<Article> = group.iter().map(|t| t.article.clone()).collect();
                 let targets: Vec<Vec<Target>> = group.iter().map(|t| t.stance.iter().flatten().map(|s| s.0.clone()).collect()).collect();
-                analyzer.analyze_for(&articles, &targets.iter().map(Vec::as_slice).collect::<Vec<_>>())
+                let answers = analyzer.analyze_for(&articles, &targets.iter().map(Vec::as_slice).collect::<Vec<_>>());
+                bar.inc(group.len() as u64);
+                answers
             })
             .collect::<crate::Result<_>>()
     })?;
+    bar.finish_and_clear();
     let analyses: Vec<Analysis> = groups.into_iter().flatten().collect();
     let mut answers = Answers::default();
     for (truth, analysis) in truth.iter().zip(&analyses) {

@@ -4,6 +4,16 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write};
 use std::time::Instant;
 
+/// A bar of `total` articles with a rate and an ETA, where stderr is a terminal.
+pub fn counter(total: usize) -> ProgressBar {
+    let target = if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let bar = ProgressBar::with_draw_target(Some(total as u64), target);
+    match ProgressStyle::with_template("{wide_bar} {pos} of {len} articles, {per_sec}, ETA {eta}") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
 /// Counts articles; draws a bar with a rate and an ETA where stderr is a terminal.
 pub struct Progress {
     bar: ProgressBar,

@@ -153,6 +153,10 @@ pub struct ExtractConfig {
     pub feed_forward: usize,
     /// Sentence positions that have an embedding of their own; later ones share the last.
     pub positions: usize,
+    /// Added to the score of the first sentence that is news, a half of it to the second, a third to the third:
+    /// how much a summary trusts that news begin with the news.
+    #[serde(default)]
+    pub lead: f32,
 }
 
 /// The stances, in any order.
@@ -168,12 +172,15 @@ impl HeadsConfig {
             let known = s.labels.len() == STANCES.len() && STANCES.iter().all(|stance| s.labels.iter().any(|l| l == stance));
             !known || !positive(s.claim_temperature) || !positive(s.entity_temperature)
         });
-        let extract = self.extract.as_ref().is_some_and(|e| e.heads == 0 || !e.size.is_multiple_of(e.heads) || e.positions == 0);
+        let extract = self
+            .extract
+            .as_ref()
+            .is_some_and(|e| e.heads == 0 || !e.size.is_multiple_of(e.heads) || e.positions == 0 || !e.lead.is_finite());
         [
             (topics, "topics needs labels and a temperature above 0"),
             (entities, "entities needs the label \"O\" and a temperature above 0"),
             (stance, "stance needs the labels favor, against, neutral and unrelated, and temperatures above 0"),
-            (extract, "extract needs positions, and a size that its heads divide"),
+            (extract, "extract needs positions, a size that its heads divide, and a number for lead"),
         ]
         .into_iter()
         .find_map(|(wrong, reason)| wrong.then_some(reason))

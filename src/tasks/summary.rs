@@ -39,20 +39,28 @@ const DANGLING: [&str; 24] = [
 
 /// Choose sentences by `scores` (one for each sentence of the document) within `limit` words.
 ///
-/// `original` is the article's text. The summary is never empty when the text has a word.
-pub fn extract(document: &Document, scores: &[f32], original: &Original<'_>, limit: usize) -> Summary {
+/// `original` is the article's text, `lead` the bonus of its beginning. The summary is never empty when the text has
+/// a word.
+pub fn extract(document: &Document, scores: &[f32], lead: f32, original: &Original<'_>, limit: usize) -> Summary {
     let title = title_words(document);
     let mut pool: Vec<usize> = candidates(document, |s| !s.boilerplate && !repeats_title(document, s, &title));
     if pool.is_empty() {
         pool = candidates(document, |_| true);
     }
-    let rank = |i: usize| scores[i] - if is_dangling(document, &document.sentences[i]) { DANGLING_COST } else { 0.0 };
-    pool.sort_by(|&a, &b| rank(b).total_cmp(&rank(a)).then(a.cmp(&b)));
+    let mut rank = scores.to_vec();
+    for (place, &i) in pool.iter().enumerate() {
+        rank[i] += lead / (place + 1) as f32;
+        rank[i] -= if is_dangling(document, &document.sentences[i]) { DANGLING_COST } else { 0.0 };
+    }
+    pool.sort_by(|&a, &b| rank[b].total_cmp(&rank[a]).then(a.cmp(&b)));
     let mut chosen: Vec<(usize, (usize, usize))> = Vec::new();
     let mut said: HashSet<String> = HashSet::new();
     let mut left = limit;
     for &i in &pool {
-        let span = span_of(document, &document.sentences[i]);
+        let mut span = span_of(document, &document.sentences[i]);
+        if i == pool[0] {
+            span = shorten(span, original, limit.max(1)); // the best sentence is worth more than all that would fit in its place
+        }
         let length = original.slice(span.0, span.1).map_or(0, |s| s.split_whitespace().count());
         let words = content_words(document, &document.sentences[i]);
         let repeated = words.iter().filter(|w| said.contains(*w)).count() as f32;
@@ -64,9 +72,6 @@ pub fn extract(document: &Document, scores: &[f32], original: &Original<'_>, lim
         left -= length;
         said.extend(words);
         chosen.push((i, span));
-    }
-    if let (true, Some(&first)) = (chosen.is_empty(), pool.first()) {
-        chosen.push((first, shorten(span_of(document, &document.sentences[first]), original, limit.max(1))));
     }
     chosen.sort_by_key(|&(i, _)| i);
     let spans: Vec<(usize, usize)> = chosen.into_iter().map(|(_, span)| span).collect();
