@@ -38,7 +38,7 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitStatus> {
         "the records have no labels; evaluate needs topics, entities, stance or summary fields, or a CoNLL file (.conll, .bio, .iob)"
     );
     let models = if args.model.is_empty() { vec![Source::Bundled] } else { args.model.clone() };
-    let tasks = models.iter().try_fold(labelled, |tasks, model| with_heads(tasks, model))?;
+    let tasks = models.iter().try_fold(labelled, with_heads)?;
     let options = Options { tasks, summary_words: usize::from(args.summary_words), ..Options::default() };
     let outcomes = models.iter().map(|m| answer(m, &args, &options, &truth)).collect::<anyhow::Result<Vec<_>>>()?;
     let score =

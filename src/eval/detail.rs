@@ -283,8 +283,11 @@ fn confusion(task: &str, pairs: &[(String, String)]) -> Confusion {
     Confusion { task: task.into(), counts, labels }
 }
 
+/// A true span and a found one with its score; one of them may lack its counterpart.
+type SpanPair<'a> = (Option<&'a Span>, Option<(&'a Span, f64)>);
+
 /// True spans beside found ones with their scores: equal bounds first, then any overlap; the rest stand alone.
-fn pairs(item: &EntityItem) -> Vec<(Option<&Span>, Option<(&Span, f64)>)> {
+fn pairs(item: &EntityItem) -> Vec<SpanPair<'_>> {
     let mut left: Vec<Option<&Span>> = item.truth.iter().map(Some).collect();
     let mut partner: Vec<Option<&Span>> = vec![None; item.found.len()];
     let same = |a: &Span, b: &Span| a.start == b.start && a.end == b.end;
@@ -324,9 +327,17 @@ fn context(truth: &Labelled, spans: &[(&str, Option<Span>)]) -> Vec<Piece> {
     let text = place(truth, first).0;
     let placed: Vec<(&str, usize, usize)> =
         spans.iter().map(|(class, span)| (*class, place(truth, span).1, place(truth, span).2)).collect();
-    let length = text.chars().count();
-    let from = placed.iter().map(|p| p.1).min().unwrap_or(0).saturating_sub(AROUND);
-    let to = (placed.iter().map(|p| p.2).max().unwrap_or(0) + AROUND).min(length);
+    let points: Vec<char> = text.chars().collect();
+    let length = points.len();
+    let (begin, end) = (placed.iter().map(|p| p.1).min().unwrap_or(0), placed.iter().map(|p| p.2).max().unwrap_or(0).min(length));
+    // Whole words on either side.
+    let (mut from, mut to) = (begin.saturating_sub(AROUND), (end + AROUND).min(length));
+    while from > 0 && from < begin && !points[from - 1].is_whitespace() {
+        from += 1;
+    }
+    while to < length && to > end && !points[to].is_whitespace() {
+        to -= 1;
+    }
     let cuts: BTreeSet<usize> = [from, to].into_iter().chain(placed.iter().flat_map(|p| [p.1.min(length), p.2.min(length)])).collect();
     let cuts: Vec<usize> = cuts.into_iter().collect();
     let class = |a: usize, b: usize| placed.iter().filter(|p| p.1 <= a && b <= p.2).map(|p| p.0).collect::<Vec<_>>().join(" ");
