@@ -10,7 +10,8 @@ fn every_kind_of_damage_is_found_at_its_line() {
     let long = "أعلن الوزير أن الحكومة ستواصل العمل في المدينة حتى نهاية العام الحالي دون توقف";
     let entity = |kind: &str, start: usize, end: usize, text: &str| json!({"type": kind, "start": start, "end": end, "text": text});
     let lines = [
-        json!({"id": "fine", "text": "وصل لافروف إلى حلب.", "entities": [entity("PER", 4, 10, "لافروف"), entity("LOC", 15, 18, "حلب")]}),
+        json!({"id": "fine", "text": "وصل لافروف إلى حلب.", "entities": [entity("PER", 4, 10, "لافروف"), entity("LOC", 15, 18, "حلب")],
+            "stance": [{"target": "لافروف", "kind": "entity", "label": "neutral|unrelated"}]}),
         json!({"text": "وصل لافروف إلى حلب أمس", "entities": [entity("PER", 4, 9, "لافرو")]}),
         json!({"text": "وصل لافروف إلى دمشق أمس", "entities": [entity("PER", 4, 10, "كيري")]}),
         json!({"text": "زار لافروف بغداد", "entities": [entity("PER", 4, 99, "لافروف")]}),
