@@ -310,7 +310,7 @@ impl Analyzer {
             if document.pieces.is_empty() {
                 continue;
             }
-            let own = || stance::main_entities(analyses[d].entities.as_deref().unwrap_or_default());
+            let own = || stance::main_entities(analyses[d].entities.as_deref().unwrap_or_default(), &stance::furniture(document));
             let targets = if asked[d].is_empty() { own() } else { asked[d].to_vec() };
             for target in targets {
                 let first = rows.len();

@@ -51,11 +51,19 @@ pub struct Target {
     pub kind: StanceKind,
 }
 
-/// The article's main persons, bodies and places: by mentions, weighted by where the first one stands.
-pub fn main_entities(entities: &[Entity]) -> Vec<Target> {
+/// Code points of the sentences that are page furniture.
+pub fn furniture(document: &Document) -> Vec<(usize, usize)> {
+    let found = document.sentences.iter().filter(|s| s.field == Field::Text && s.boilerplate);
+    found.map(|s| document.text.original_span(s.bytes.start, s.bytes.end)).collect()
+}
+
+/// The article's main persons, bodies and places: by mentions, weighted by where the first one stands. Share buttons
+/// and related links name bodies too; those inside `furniture` do not count.
+pub fn main_entities(entities: &[Entity], furniture: &[(usize, usize)]) -> Vec<Target> {
+    let in_furniture = |e: &Entity| e.field.is_none() && furniture.iter().any(|&(start, end)| start <= e.start && e.end <= end);
     let mut order: Vec<(&str, f32)> = Vec::new();
     let mut index: HashMap<&str, usize> = HashMap::new();
-    for entity in entities.iter().filter(|e| e.kind != "MISC") {
+    for entity in entities.iter().filter(|e| e.kind != "MISC" && !in_furniture(e)) {
         let title = entity.field.is_some();
         let first = if title || entity.start < 300 { 1.0 } else { 0.0 };
         let at = *index.entry(&entity.name).or_insert_with(|| {
@@ -229,7 +237,8 @@ mod tests {
             entity("سانا", "ORG", 700),
             entity("تركيا", "LOC", 710),
         ];
-        let names: Vec<String> = main_entities(&entities).into_iter().map(|t| t.text).collect();
-        assert_eq!(names, ["حلب", "روسيا", "سانا"]);
+        let names = |furniture: &[(usize, usize)]| main_entities(&entities, furniture).into_iter().map(|t| t.text).collect::<Vec<_>>();
+        assert_eq!(names(&[]), ["حلب", "روسيا", "سانا"]);
+        assert_eq!(names(&[(699, 705)]), ["حلب", "روسيا", "تركيا"], "share buttons and related links");
     }
 }
