@@ -7,11 +7,26 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+const HEADLESS: [&str; 8] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--dump-dom",
+];
+
+/// A Chromium that opens an empty page.
 fn chromium() -> Option<&'static str> {
-    let found =
-        ["chromium", "chromium-browser", "google-chrome"].into_iter().find(|name| Command::new(name).arg("--version").output().is_ok());
+    let opens = |name: &&str| {
+        let output = Command::new(name).args(HEADLESS).arg("about:blank").output();
+        output.is_ok_and(|o| String::from_utf8_lossy(&o.stdout).contains("<html"))
+    };
+    let found = ["chromium", "chromium-browser", "google-chrome"].into_iter().find(opens);
     if found.is_none() {
-        println!("skipped: no Chromium is installed");
+        println!("skipped: no Chromium is installed, or it opens no page here");
     }
     found
 }
@@ -28,8 +43,7 @@ fn probe(browser: &str, page: &Path, script: &str) -> Value {
     fs::write(&copy, content.replacen("<head>", head, 1).replacen("</body>", &tail, 1)).unwrap();
     let profile = tempfile::tempdir().unwrap();
     let output = Command::new(browser)
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"])
-        .args(["--disable-component-update", "--disable-sync", "--dump-dom"])
+        .args(HEADLESS)
         .arg(format!("--user-data-dir={}", profile.path().display()))
         .arg(format!("file://{}", copy.display()))
         .output()
