@@ -2,7 +2,7 @@
 
 use crate::data::{Analysis, Article, Meta, Stance, StanceKind, Summary};
 use crate::error::{Error, Result};
-use crate::model::config::Mujaz;
+use crate::model::config::{HeadsConfig, Mujaz};
 use crate::model::{Device, Model, Sequence, Source};
 use crate::pipeline::document::{Document, Field};
 use crate::pipeline::plan::batches;
@@ -27,6 +27,42 @@ pub struct Tasks {
 impl Tasks {
     /// All four.
     pub const ALL: Self = Self { topics: true, stance: true, entities: true, summary: true };
+
+    /// Those that a model has a head for.
+    pub fn of(heads: &HeadsConfig) -> Self {
+        Self {
+            topics: heads.topics.is_some(),
+            stance: heads.stance.is_some(),
+            entities: heads.entities.is_some(),
+            summary: heads.extract.is_some(),
+        }
+    }
+
+    /// Whether there is one at all.
+    pub fn any(self) -> bool {
+        self.topics || self.stance || self.entities || self.summary
+    }
+
+    /// Those that are in both.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            topics: self.topics && other.topics,
+            stance: self.stance && other.stance,
+            entities: self.entities && other.entities,
+            summary: self.summary && other.summary,
+        }
+    }
+
+    /// Names of those that are not in `other`.
+    pub fn missing_in(self, other: Self) -> impl Iterator<Item = &'static str> {
+        let all = [
+            ("topics", self.topics, other.topics),
+            ("entities", self.entities, other.entities),
+            ("stance", self.stance, other.stance),
+            ("summary", self.summary, other.summary),
+        ];
+        all.into_iter().filter(|(_, wanted, there)| *wanted && !there).map(|(name, ..)| name)
+    }
 }
 
 /// How to analyse.
@@ -87,13 +123,7 @@ impl Analyzer {
         let model = Model::load(source, device)?;
         let config = model.config.mujaz()?.clone();
         let heads = &config.heads;
-        let missing = [
-            ("topics", options.tasks.topics && heads.topics.is_none()),
-            ("entities", options.tasks.entities && heads.entities.is_none()),
-            ("stance", options.tasks.stance && heads.stance.is_none()),
-            ("summary", options.tasks.summary && heads.extract.is_none()),
-        ];
-        if let Some((task, _)) = missing.iter().find(|(_, missing)| *missing) {
+        if let Some(task) = options.tasks.missing_in(Tasks::of(heads)).next() {
             return Err(Error::model(&source.to_string(), format!("it has no head for {task}; leave {task} out of --tasks")));
         }
         let entities = heads.entities.as_ref().map(|c| Arc::new(entities::Decoder::new(c)));
@@ -118,17 +148,21 @@ impl Analyzer {
 
     /// Analyse articles together; the answers are those that each article gets alone.
     pub fn analyze_batch(&self, articles: &[Article]) -> Result<Vec<Analysis>> {
-        let targets: Vec<&[Target]> = articles.iter().map(|_| self.options.targets.as_slice()).collect();
-        self.analyze_for(articles, &targets)
+        let targets = (!self.options.targets.is_empty()).then_some(self.options.targets.as_slice());
+        self.analyze_for(articles, &vec![targets; articles.len()])
     }
 
-    /// Like [`Analyzer::analyze_batch`], with stance targets for each article; main entities where it has none.
-    pub fn analyze_for(&self, articles: &[Article], targets: &[&[Target]]) -> Result<Vec<Analysis>> {
+    /// Like [`Analyzer::analyze_batch`], with the stance targets of each article; its main entities for `None`.
+    pub fn analyze_for(&self, articles: &[Article], targets: &[Option<&[Target]>]) -> Result<Vec<Analysis>> {
+        // Entities are needed to find stance targets where none are given.
+        let tasks = self.options.tasks;
+        let entities = tasks.entities || (tasks.stance && targets.iter().any(Option::is_none));
+        let decoder = self.entities.as_deref().filter(|_| entities);
         let documents: Vec<Document> = articles.iter().map(|a| Document::new(a, &self.model.tokenizer, &self.config)).collect();
-        let outputs = self.read_windows(&documents)?;
+        let outputs = self.read_windows(&documents, decoder.is_some())?;
         let mut analyses: Vec<Analysis> = Vec::with_capacity(articles.len());
         for ((article, document), windows) in articles.iter().zip(&documents).zip(outputs) {
-            analyses.push(self.decode(article, document, windows)?);
+            analyses.push(self.decode(article, document, windows, decoder)?);
         }
         if self.options.tasks.stance {
             let stances = self.read_stances(&documents, &analyses, targets)?;
@@ -142,16 +176,11 @@ impl Analyzer {
         Ok(analyses)
     }
 
-    /// Entities are needed to find stance targets where none are given.
-    fn wants_entities(&self) -> bool {
-        self.entities.is_some() && (self.options.tasks.entities || (self.options.tasks.stance && self.options.targets.is_empty()))
-    }
-
-    fn read_windows(&self, documents: &[Document]) -> Result<Vec<Vec<WindowOutput>>> {
+    fn read_windows(&self, documents: &[Document], entities: bool) -> Result<Vec<Vec<WindowOutput>>> {
         let mut out: Vec<Vec<WindowOutput>> =
             documents.iter().map(|d| d.windows.iter().map(|_| WindowOutput::default()).collect()).collect();
         let tasks = self.options.tasks;
-        if !(tasks.topics || tasks.summary || self.wants_entities()) {
+        if !(tasks.topics || tasks.summary || entities) {
             return Ok(out);
         }
         let mut places = Vec::new();
@@ -165,7 +194,7 @@ impl Analyzer {
         }
         self.encode(&inputs, |input, hidden| {
             let (d, w, rows) = &places[input];
-            out[*d][*w] = self.read_window(&documents[*d], *w, rows, hidden);
+            out[*d][*w] = self.read_window(&documents[*d], *w, rows, hidden, entities);
         })?;
         Ok(out)
     }
@@ -186,7 +215,7 @@ impl Analyzer {
         Ok(())
     }
 
-    fn read_window(&self, document: &Document, window: usize, rows: &[Option<usize>], hidden: &[f32]) -> WindowOutput {
+    fn read_window(&self, document: &Document, window: usize, rows: &[Option<usize>], hidden: &[f32], entities: bool) -> WindowOutput {
         let width = self.model.config.hidden_size;
         let window = &document.windows[window];
         let mut out = WindowOutput { pooled: vec![0.0; width], ..WindowOutput::default() };
@@ -207,7 +236,7 @@ impl Analyzer {
                     add(sum, piece);
                 }
             }
-            if self.wants_entities() {
+            if entities {
                 out.words.push((word, Vec::new()));
                 firsts.extend_from_slice(&hidden[row * width..][..width]);
             }
@@ -225,7 +254,13 @@ impl Analyzer {
         out
     }
 
-    fn decode(&self, article: &Article, document: &Document, windows: Vec<WindowOutput>) -> Result<Analysis> {
+    fn decode(
+        &self,
+        article: &Article,
+        document: &Document,
+        windows: Vec<WindowOutput>,
+        decoder: Option<&entities::Decoder>,
+    ) -> Result<Analysis> {
         let tasks = self.options.tasks;
         let width = self.model.config.hidden_size;
         let pieces: usize = windows.iter().map(|w| w.pieces).sum();
@@ -263,7 +298,7 @@ impl Analyzer {
         if tasks.summary {
             analysis.summary = Some(self.summarise(article, document, &windows));
         }
-        if let (true, Some(decoder)) = (self.wants_entities(), &self.entities) {
+        if let Some(decoder) = decoder {
             let mut logits = vec![None; document.words.len()];
             for (word, row) in windows.into_iter().flat_map(|w| w.words) {
                 logits[word] = Some(row);
@@ -301,7 +336,7 @@ impl Analyzer {
         summary::extract(document, &scores, lead, &Original::new(&article.text), self.options.summary_words)
     }
 
-    fn read_stances(&self, documents: &[Document], analyses: &[Analysis], asked: &[&[Target]]) -> Result<Vec<Vec<Stance>>> {
+    fn read_stances(&self, documents: &[Document], analyses: &[Analysis], asked: &[Option<&[Target]>]) -> Result<Vec<Vec<Stance>>> {
         let Some(config) = &self.config.heads.stance else { return Ok(vec![Vec::new(); documents.len()]) };
         let width = self.model.config.hidden_size;
         let mut questions: Vec<(usize, Target, Vec<usize>)> = Vec::new();
@@ -311,7 +346,7 @@ impl Analyzer {
                 continue;
             }
             let own = || stance::main_entities(analyses[d].entities.as_deref().unwrap_or_default(), &stance::furniture(document));
-            let targets = if asked[d].is_empty() { own() } else { asked[d].to_vec() };
+            let targets = asked[d].map_or_else(own, <[Target]>::to_vec);
             for target in targets {
                 let first = rows.len();
                 rows.extend(stance::pairs(document, &target, &self.model.tokenizer, &self.config));

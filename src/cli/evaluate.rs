@@ -34,7 +34,7 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitStatus> {
         summary: truth.iter().any(|t| t.summary.is_some()),
     };
     anyhow::ensure!(
-        labelled.topics || labelled.entities || labelled.stance || labelled.summary,
+        labelled.any(),
         "the records have no labels; evaluate needs topics, entities, stance or summary fields, or a CoNLL file (.conll, .bio, .iob)"
     );
     let models = if args.model.is_empty() { vec![Source::Bundled] } else { args.model.clone() };
@@ -97,20 +97,12 @@ fn print(scores: &[Scores], comparison: &[Difference]) -> std::io::Result<()> {
 /// The tasks that the model has a head for; what is left out is said.
 fn with_heads(tasks: Tasks, source: &Source) -> anyhow::Result<Tasks> {
     let config = Config::parse(&source.open()?.config, &source.to_string())?;
-    let heads = &config.mujaz()?.heads;
-    let keep = |name: &str, wanted: bool, has: bool| {
-        if wanted && !has {
-            let _ = writeln!(std::io::stderr(), "mujaz: {source} has no head for {name}; the data's {name} labels are passed by");
-        }
-        wanted && has
-    };
-    let kept = Tasks {
-        topics: keep("topics", tasks.topics, heads.topics.is_some()),
-        entities: keep("entities", tasks.entities, heads.entities.is_some()),
-        stance: keep("stance", tasks.stance, heads.stance.is_some()),
-        summary: keep("summary", tasks.summary, heads.extract.is_some()),
-    };
-    anyhow::ensure!(kept.topics || kept.entities || kept.stance || kept.summary, "{source} has no head for any label of the data");
+    let has = Tasks::of(&config.mujaz()?.heads);
+    for name in tasks.missing_in(has) {
+        let _ = writeln!(std::io::stderr(), "mujaz: {source} has no head for {name}; the data's {name} labels are passed by");
+    }
+    let kept = tasks.and(has);
+    anyhow::ensure!(kept.any(), "{source} has no head for any label of the data");
     Ok(kept)
 }
 
@@ -130,7 +122,7 @@ fn answer(source: &Source, args: &EvaluateArgs, options: &Options, truth: &[Labe
             .map(|group| {
                 let articles: Vec<Article> = group.iter().map(|t| t.article.clone()).collect();
                 let targets: Vec<Vec<Target>> = group.iter().map(|t| t.stance.iter().flatten().map(|s| s.0.clone()).collect()).collect();
-                let answers = analyzer.analyze_for(&articles, &targets.iter().map(Vec::as_slice).collect::<Vec<_>>());
+                let answers = analyzer.analyze_for(&articles, &targets.iter().map(|t| Some(t.as_slice())).collect::<Vec<_>>());
                 bar.inc(group.len() as u64);
                 answers
             })

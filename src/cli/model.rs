@@ -69,13 +69,7 @@ fn verify(source: &Source) -> anyhow::Result<ExitStatus> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{} kernels differ from the candle reference by at most {difference:.1e} (allowed {TOLERANCE:.0e})", Isa::detect())?;
     anyhow::ensure!(difference <= TOLERANCE && got.iter().all(|x| x.is_finite()), "the kernels do not agree with the reference");
-    let heads = &model.config.mujaz()?.heads;
-    let tasks = Tasks {
-        topics: heads.topics.is_some(),
-        stance: heads.stance.is_some(),
-        entities: heads.entities.is_some(),
-        summary: heads.extract.is_some(),
-    };
+    let tasks = Tasks::of(&model.config.mujaz()?.heads);
     let analyzer = Analyzer::load(source, &Device::Cpu, Options { tasks, ..Options::default() })?;
     let analysis = analyzer.analyze(&Article::new(sentence))?;
     writeln!(out, "{}", serde_json::to_string(&analysis)?)?;

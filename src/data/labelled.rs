@@ -4,7 +4,6 @@ use super::article::{Article, StanceKind};
 use super::conll;
 use super::input::{BadRecord, Inputs};
 use crate::error::Error;
-use crate::eval::check::Placed;
 use crate::tasks::stance::Target;
 use serde::Deserialize;
 use serde_json::Value;
@@ -39,6 +38,18 @@ pub struct Labelled {
     pub stance: Option<Vec<(Target, String)>>,
     /// A written summary.
     pub summary: Option<String>,
+}
+
+/// A labelled record and where it stands.
+pub struct Placed {
+    /// File.
+    pub file: String,
+    /// Line or row, from 1.
+    pub line: u64,
+    /// The record.
+    pub record: Labelled,
+    /// Surfaces that the record gives for its entities, in their order, where it does.
+    pub surfaces: Vec<Option<String>>,
 }
 
 /// Another data set's labels and the model's, by task; a label mapped to "" is left out.

@@ -87,7 +87,7 @@ impl<W: Write + Send> Writer<W> {
                 out.write_all(&line)
             }
             Sink::Csv(table) => Ok(table.write_record(row(analysis)?)?),
-            Sink::Html(page) => page.add(&serde_json::to_value(analysis)?),
+            Sink::Html(page) => page.add(analysis),
             Sink::Parquet(table, rows) => {
                 rows.push(row(analysis)?);
                 if rows.len() >= ROWS_AT_ONCE { write_rows(table, rows) } else { Ok(()) }

@@ -26,12 +26,10 @@ impl Random {
     }
 }
 
-/// `measure` of all items, with an interval over resamples of them (with replacement, fixed seed).
-pub fn interval<T>(items: &[T], measure: impl Fn(&[&T]) -> f64) -> Interval {
-    let all: Vec<&T> = items.iter().collect();
-    let value = measure(&all);
+/// `measure` of resamples of the items (with replacement, fixed seed), in ascending order; none for no items.
+fn resampled<T>(items: &[T], measure: impl Fn(&[&T]) -> f64) -> Vec<f64> {
     if items.is_empty() {
-        return Interval { value, low: value, high: value };
+        return Vec::new();
     }
     let mut random = Random(20260101);
     let mut values: Vec<f64> = (0..ROUNDS)
@@ -41,21 +39,27 @@ pub fn interval<T>(items: &[T], measure: impl Fn(&[&T]) -> f64) -> Interval {
         })
         .collect();
     values.sort_by(f64::total_cmp);
-    Interval { value, low: values[ROUNDS / 40], high: values[ROUNDS - 1 - ROUNDS / 40] }
+    values
 }
 
-/// Paired bootstrap of a difference: `measure` on pairs (a, b) of the same article gives a's minus b's;
+fn around(value: f64, resampled: &[f64]) -> Interval {
+    match resampled {
+        [] => Interval { value, low: value, high: value },
+        values => Interval { value, low: values[ROUNDS / 40], high: values[ROUNDS - 1 - ROUNDS / 40] },
+    }
+}
+
+/// `measure` of all items, with an interval over resamples of them.
+pub fn interval<T>(items: &[T], measure: impl Fn(&[&T]) -> f64) -> Interval {
+    around(measure(&items.iter().collect::<Vec<_>>()), &resampled(items, &measure))
+}
+
+/// Paired bootstrap of a difference: `difference` on pairs (a, b) of the same article gives a's minus b's;
 /// the share of resamples in which it is not positive is a one-sided p-value.
 pub fn paired<T>(items: &[T], difference: impl Fn(&[&T]) -> f64) -> (Interval, f64) {
-    let result = interval(items, &difference);
-    let mut random = Random(20260101);
-    let worse = (0..ROUNDS)
-        .filter(|_| {
-            let sample: Vec<&T> = (0..items.len()).map(|_| &items[random.below(items.len())]).collect();
-            difference(&sample) <= 0.0
-        })
-        .count();
-    (result, worse as f64 / ROUNDS as f64)
+    let values = resampled(items, &difference);
+    let worse = values.iter().filter(|&&value| value <= 0.0).count();
+    (around(difference(&items.iter().collect::<Vec<_>>()), &values), worse as f64 / ROUNDS as f64)
 }
 
 #[cfg(test)]

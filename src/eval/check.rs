@@ -1,6 +1,6 @@
 //! What would spoil training or evaluation: broken spans, rare labels, duplicates, leaks, wrong encodings.
 
-use crate::data::labelled::{GoldEntity, Labelled};
+use crate::data::labelled::{GoldEntity, Labelled, Placed};
 use crate::text::normalise::Original;
 use crate::text::words::is_mark;
 use crate::text::{Normalized, boilerplate, sentences, words};
@@ -39,18 +39,6 @@ pub struct Finding {
     pub line: u64,
     /// What is wrong.
     pub message: String,
-}
-
-/// A labelled record and where it stands.
-pub struct Placed {
-    /// File.
-    pub file: String,
-    /// Line or row, from 1.
-    pub line: u64,
-    /// The record.
-    pub record: Labelled,
-    /// Surfaces that the record gives for its entities, in their order, where it does.
-    pub surfaces: Vec<Option<String>>,
 }
 
 /// Label sets and window that the data is to be used with.

@@ -1,7 +1,7 @@
 //! What lies behind the table: confusions, reliability curves, scores by length and source, the worst errors.
 
 use super::calibration::{Bin, expected_error, reliability};
-use super::score::{Answers, EntityItem, Row, StanceItem};
+use super::score::{Answers, EntityItem, Row, StanceItem, TopicItem};
 use super::spans::Span;
 use crate::data::Analysis;
 use crate::data::labelled::Labelled;
@@ -139,13 +139,11 @@ impl Answers {
     }
 
     fn curves(&self) -> Vec<Curve> {
-        let right = |i: &EntityItem| i.found.iter().zip(&i.scores).map(|(f, &score)| (score, i.truth.contains(f))).collect::<Vec<_>>();
-        let stance = |items: &[StanceItem]| items.iter().map(|i| (i.score, i.truth == i.found)).collect::<Vec<_>>();
         [
-            ("entities", self.entities.iter().flat_map(right).collect()),
-            ("topics", self.topics.iter().filter_map(|i| Some((i.best?, i.truth.contains(i.found.first()?)))).collect()),
-            ("stance claim", stance(&self.claims)),
-            ("stance entity", stance(&self.targets)),
+            ("entities", self.entities.iter().flat_map(EntityItem::answers).collect()),
+            ("topics", self.topics.iter().filter_map(TopicItem::answer).collect()),
+            ("stance claim", self.claims.iter().map(StanceItem::answer).collect()),
+            ("stance entity", self.targets.iter().map(StanceItem::answer).collect()),
         ]
         .into_iter()
         .filter(|(_, items): &(_, Vec<_>)| !items.is_empty())

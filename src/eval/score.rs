@@ -54,6 +54,27 @@ pub struct StanceItem {
     pub(super) evidence: Option<(usize, usize)>,
 }
 
+impl EntityItem {
+    /// Each answer's probability, and whether it is right.
+    pub(super) fn answers(&self) -> impl Iterator<Item = (f64, bool)> {
+        self.found.iter().zip(&self.scores).map(|(span, &score)| (score, self.truth.contains(span)))
+    }
+}
+
+impl TopicItem {
+    /// The first label's probability, and whether it is one of the true ones.
+    pub(super) fn answer(&self) -> Option<(f64, bool)> {
+        Some((self.best?, self.truth.contains(self.found.first()?)))
+    }
+}
+
+impl StanceItem {
+    /// The label's probability, and whether it is right.
+    pub(super) fn answer(&self) -> (f64, bool) {
+        (self.score, self.truth == self.found)
+    }
+}
+
 /// One summary with the references it is compared to.
 pub struct SummaryItem {
     pub(super) article: usize,
@@ -123,41 +144,105 @@ impl Answers {
 
     /// The first measure of each task over the articles that `keep` lets pass, by their number in the data.
     pub fn main_rows(&self, keep: impl Fn(usize) -> bool) -> Vec<Row> {
-        fn part<T>(task: &str, measure: &str, items: &[T], keep: impl Fn(&T) -> bool, of: impl Fn(&[&T]) -> f64, out: &mut Vec<Row>) {
-            let kept: Vec<&T> = items.iter().filter(|i| keep(i)).collect();
-            if !kept.is_empty() {
-                out.push(row(task, measure, &kept, |i| of(&i.iter().map(|i| **i).collect::<Vec<_>>())));
-            }
+        fn part<T: Item>(task: &str, items: &[T], keep: impl Fn(usize) -> bool) -> Option<Row> {
+            let kept: Vec<&T> = items.iter().filter(|i| keep(i.article())).collect();
+            let of = |sample: &[&&T]| T::first(&sample.iter().map(|i| **i).collect::<Vec<_>>());
+            (!kept.is_empty()).then(|| row(task, T::MEASURE, &kept, of))
         }
-        let mut out = Vec::new();
-        part("entities", "strict micro-F1", &self.entities, |i| keep(i.article), entity_f1, &mut out);
-        part("topics", "first label right", &self.topics, |i| keep(i.article), first_right, &mut out);
-        part("stance claim", "macro-F1 of three", &self.claims, |i| keep(i.article), macro_of_three, &mut out);
-        part("stance entity", "macro-F1 of three", &self.targets, |i| keep(i.article), macro_of_three, &mut out);
-        part("summary", "ROUGE-1 F", &self.summaries, |i| keep(i.article), rouge_1, &mut out);
-        out
+        [
+            part("entities", &self.entities, &keep),
+            part("topics", &self.topics, &keep),
+            part("stance claim", &self.claims, &keep),
+            part("stance entity", &self.targets, &keep),
+            part("summary", &self.summaries, &keep),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 
-    /// The main measure of each task: this model's minus the other's, with the share of resamples in which
+    /// The first measure of each task: this model's minus the other's, with the share of resamples in which
     /// it is not better.
     pub fn compare(&self, other: &Self) -> Vec<(Row, f64)> {
-        let mut out = Vec::new();
-        compare("entities", "strict micro-F1", &self.entities, &other.entities, entity_f1, &mut out);
-        compare("topics", "first label right", &self.topics, &other.topics, first_right, &mut out);
-        compare("stance claim", "macro-F1 of three", &self.claims, &other.claims, macro_of_three, &mut out);
-        compare("stance entity", "macro-F1 of three", &self.targets, &other.targets, macro_of_three, &mut out);
-        compare("summary", "ROUGE-1 F", &self.summaries, &other.summaries, rouge_1, &mut out);
-        out
+        [
+            compare("entities", &self.entities, &other.entities),
+            compare("topics", &self.topics, &other.topics),
+            compare("stance claim", &self.claims, &other.claims),
+            compare("stance entity", &self.targets, &other.targets),
+            compare("summary", &self.summaries, &other.summaries),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 }
 
-fn compare<T>(task: &str, measure: &str, a: &[T], b: &[T], of: impl Fn(&[&T]) -> f64, out: &mut Vec<(Row, f64)>) {
+fn compare<T: Item>(task: &str, a: &[T], b: &[T]) -> Option<(Row, f64)> {
     let pairs: Vec<(&T, &T)> = a.iter().zip(b).collect();
-    if !pairs.is_empty() {
-        let side = |items: &[&(&T, &T)], second: bool| of(&items.iter().map(|p| if second { p.1 } else { p.0 }).collect::<Vec<_>>());
-        let (score, worse) = paired(&pairs, |items| side(items, false) - side(items, true));
-        let row = Row { task: task.into(), measure: measure.into(), items: pairs.len(), score, baselines: BTreeMap::new() };
-        out.push((row, worse));
+    if pairs.is_empty() {
+        return None;
+    }
+    let side = |items: &[&(&T, &T)], second: bool| T::first(&items.iter().map(|p| if second { p.1 } else { p.0 }).collect::<Vec<_>>());
+    let (score, worse) = paired(&pairs, |items| side(items, false) - side(items, true));
+    let row = Row { task: task.into(), measure: T::MEASURE.into(), items: pairs.len(), score, baselines: BTreeMap::new() };
+    Some((row, worse))
+}
+
+/// An item of a task, and the task's first measure.
+trait Item {
+    const MEASURE: &'static str;
+
+    /// Number of its article in the data.
+    fn article(&self) -> usize;
+
+    fn first(items: &[&Self]) -> f64;
+}
+
+impl Item for EntityItem {
+    const MEASURE: &'static str = "strict micro-F1";
+
+    fn article(&self) -> usize {
+        self.article
+    }
+
+    fn first(items: &[&Self]) -> f64 {
+        entity_counts(items).f1()
+    }
+}
+
+impl Item for TopicItem {
+    const MEASURE: &'static str = "first label right";
+
+    fn article(&self) -> usize {
+        self.article
+    }
+
+    fn first(items: &[&Self]) -> f64 {
+        mean(items.iter().map(|i| if i.found.first().is_some_and(|f| i.truth.first() == Some(f)) { 1.0 } else { 0.0 }))
+    }
+}
+
+impl Item for StanceItem {
+    const MEASURE: &'static str = "macro-F1 of three";
+
+    fn article(&self) -> usize {
+        self.article
+    }
+
+    fn first(items: &[&Self]) -> f64 {
+        macro_f1(items.iter().map(|i| (fold(&i.truth), fold(&i.found))))
+    }
+}
+
+impl Item for SummaryItem {
+    const MEASURE: &'static str = "ROUGE-1 F";
+
+    fn article(&self) -> usize {
+        self.article
+    }
+
+    fn first(items: &[&Self]) -> f64 {
+        mean(items.iter().map(|s| s.ours[0].f1))
     }
 }
 
@@ -170,21 +255,20 @@ fn row<T>(task: &str, measure: impl Into<String>, items: &[T], of: impl Fn(&[&T]
     Row { task: task.into(), measure: measure.into(), items: items.len(), score: interval(items, of), baselines: BTreeMap::new() }
 }
 
-fn entity_f1(items: &[&EntityItem]) -> f64 {
-    items.iter().map(|i| strict(&i.truth, &i.found)).sum::<Counts>().f1()
+fn entity_counts(items: &[&EntityItem]) -> Counts {
+    items.iter().map(|i| strict(&i.truth, &i.found)).sum()
 }
 
 fn entity_rows(items: &[EntityItem]) -> Vec<Row> {
     if items.is_empty() {
         return Vec::new();
     }
-    let total = |items: &[&EntityItem]| items.iter().map(|i| strict(&i.truth, &i.found)).sum::<Counts>();
-    let mut first = row("entities", "strict micro-F1", items, entity_f1);
+    let mut first = row("entities", EntityItem::MEASURE, items, EntityItem::first);
     first.baselines.insert("dictionary".into(), dictionary_f1(items));
     let mut out = vec![
         first,
-        row("entities", "strict precision", items, |i| total(i).precision()),
-        row("entities", "strict recall", items, |i| total(i).recall()),
+        row("entities", "strict precision", items, |i| entity_counts(i).precision()),
+        row("entities", "strict recall", items, |i| entity_counts(i).recall()),
         row("entities", "conlleval micro-F1", items, |i| i.iter().map(|i| strict(&i.repaired, &i.found)).sum::<Counts>().f1()),
         row("entities", "relaxed micro-F1", items, |i| i.iter().map(|i| relaxed(&i.truth, &i.found)).sum::<Counts>().f1()),
     ];
@@ -197,8 +281,8 @@ fn entity_rows(items: &[EntityItem]) -> Vec<Row> {
         out.push(of_kinds("PER, ORG, LOC micro-F1".into(), &["PER", "ORG", "LOC"]));
     }
     out.extend(kinds.iter().map(|kind| of_kinds(format!("{kind} F1"), &[kind])));
-    let sure = |i: &&EntityItem| i.found.iter().zip(&i.scores).map(|(span, &score)| (score, i.truth.contains(span))).collect::<Vec<_>>();
-    out.push(row("entities", "calibration error", items, |i| expected_error(&i.iter().flat_map(sure).collect::<Vec<_>>())));
+    let error = |i: &[&EntityItem]| expected_error(&i.iter().flat_map(|i| i.answers()).collect::<Vec<_>>());
+    out.push(row("entities", "calibration error", items, error));
     out
 }
 
@@ -209,10 +293,6 @@ fn dictionary_f1(items: &[EntityItem]) -> f64 {
     truths.iter().zip(baselines::dictionary(&pairs)).map(|(truth, found)| strict(truth, &found)).sum::<Counts>().f1()
 }
 
-fn first_right(items: &[&TopicItem]) -> f64 {
-    mean(items.iter().map(|i| if i.found.first().is_some_and(|f| i.truth.first() == Some(f)) { 1.0 } else { 0.0 }))
-}
-
 fn topic_rows(items: &[TopicItem]) -> Vec<Row> {
     if items.is_empty() {
         return Vec::new();
@@ -221,7 +301,7 @@ fn topic_rows(items: &[TopicItem]) -> Vec<Row> {
         let sets = items.iter().map(|i| (i.truth.as_slice(), i.found.as_slice()));
         per_label_of_sets(sets).into_iter().map(|(label, counts)| (label.to_string(), counts)).collect::<BTreeMap<_, _>>()
     };
-    let mut first = row("topics", "first label right", items, first_right);
+    let mut first = row("topics", TopicItem::MEASURE, items, TopicItem::first);
     let truths: Vec<&str> = items.iter().filter_map(|i| i.truth.first()).map(String::as_str).collect();
     first.baselines.insert("majority".into(), baselines::majority_accuracy(&truths));
     let mut out = vec![
@@ -236,8 +316,8 @@ fn topic_rows(items: &[TopicItem]) -> Vec<Row> {
         };
         out.push(row("topics", format!("{label} F1"), items, |i| i.iter().map(of).sum::<Counts>().f1()));
     }
-    let sure = |i: &&TopicItem| Some((i.best?, i.truth.contains(i.found.first()?)));
-    out.push(row("topics", "calibration error", items, |i| expected_error(&i.iter().filter_map(sure).collect::<Vec<_>>())));
+    let error = |i: &[&TopicItem]| expected_error(&i.iter().filter_map(|i| i.answer()).collect::<Vec<_>>());
+    out.push(row("topics", "calibration error", items, error));
     out
 }
 
@@ -246,20 +326,12 @@ fn fold(label: &str) -> &str {
     if label == "unrelated" { "neutral" } else { label }
 }
 
-fn macro_of_three(items: &[&StanceItem]) -> f64 {
-    macro_f1(items.iter().map(|i| (fold(&i.truth), fold(&i.found))))
-}
-
-fn rouge_1(items: &[&SummaryItem]) -> f64 {
-    mean(items.iter().map(|s| s.ours[0].f1))
-}
-
 fn stance_rows(task: &str, items: &[StanceItem]) -> Vec<Row> {
     if items.is_empty() {
         return Vec::new();
     }
     let pairs: Vec<(&str, &str)> = items.iter().map(|i| (i.target.as_str(), fold(&i.truth))).collect();
-    let mut first = row(task, "macro-F1 of three", items, macro_of_three);
+    let mut first = row(task, StanceItem::MEASURE, items, StanceItem::first);
     first.baselines.insert("majority".into(), baselines::majority_macro_f1(&pairs));
     first.baselines.insert("target only".into(), baselines::target_only_macro_f1(&pairs));
     let of_four = |items: &[&StanceItem]| macro_f1(items.iter().map(|i| (i.truth.as_str(), i.found.as_str())));
@@ -274,8 +346,8 @@ fn stance_rows(task: &str, items: &[StanceItem]) -> Vec<Row> {
         };
         out.push(row(task, format!("{label} F1"), items, of));
     }
-    let sure = |i: &&StanceItem| (i.score, i.truth == i.found);
-    out.push(row(task, "calibration error", items, |i| expected_error(&i.iter().map(sure).collect::<Vec<_>>())));
+    let error = |i: &[&StanceItem]| expected_error(&i.iter().map(|i| i.answer()).collect::<Vec<_>>());
+    out.push(row(task, "calibration error", items, error));
     out
 }
 
@@ -283,6 +355,7 @@ fn summary_item(article: usize, text: &str, reference: &str, summary: &str) -> S
     let (raw, light) = (tokens(reference, Form::Raw), tokens(reference, Form::Light));
     let (ours, ours_light) = (tokens(summary, Form::Raw), tokens(summary, Form::Light));
     let length = summary.split_whitespace().count();
+    let sentences = baselines::split(text);
     let against = |other: &str| rouge_n(&tokens(other, Form::Raw), &raw, 1).f1;
     SummaryItem {
         article,
@@ -294,8 +367,8 @@ fn summary_item(article: usize, text: &str, reference: &str, summary: &str) -> S
             rouge_n(&ours_light, &light, 2),
         ],
         lead: against(&baselines::lead(text, length)),
-        random: against(&baselines::random_sentences(text, length, article as u64)),
-        oracle: against(&baselines::oracle(text, &raw, length)),
+        random: against(&baselines::random_sentences(&sentences, length, article as u64)),
+        oracle: against(&baselines::oracle(&sentences, &raw, length)),
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod evaluation;
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 
@@ -28,11 +29,11 @@ impl<W: Write> PageWriter<W> {
     }
 
     /// Add an analysis with its text, as the output record has it.
-    pub fn add(&mut self, analysis: &Value) -> io::Result<()> {
+    pub fn add(&mut self, analysis: &impl Serialize) -> io::Result<()> {
         if !std::mem::take(&mut self.first) {
             self.out.write_all(b",")?;
         }
-        self.out.write_all(inert(&analysis.to_string()).as_bytes())
+        self.out.write_all(inert(&serde_json::to_string(analysis)?).as_bytes())
     }
 
     /// Write the rest of the page.
