@@ -2,14 +2,20 @@
 
 use crate::data::{Analysis, Article, Meta, Stance, StanceKind, Summary};
 use crate::error::{Error, Result};
+use crate::kernels::Precision;
 use crate::model::config::{HeadsConfig, Mujaz};
 use crate::model::{Device, Model, Sequence, Source};
 use crate::pipeline::document::{Document, Field};
 use crate::pipeline::plan::batches;
+use crate::stages::{Clock, Stage};
 use crate::tasks::stance::{Pair, Target};
 use crate::tasks::{entities, stance, summary, topics};
 use crate::text::normalise::Original;
+use rayon::prelude::*;
 use std::sync::Arc;
+
+/// Pieces below which a batch is not worth sharing between threads.
+const SMALLEST_SHARE: usize = 512;
 
 /// Which answers are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,11 +84,13 @@ pub struct Options {
     pub batch_tokens: usize,
     /// Whether the analysis repeats the text.
     pub with_text: bool,
+    /// Numbers of the encoder's products; `None` for the best that costs no accuracy to speak of.
+    pub precision: Option<Precision>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { tasks: Tasks::ALL, targets: Vec::new(), summary_words: 50, batch_tokens: 4096, with_text: false }
+        Self { tasks: Tasks::ALL, targets: Vec::new(), summary_words: 50, batch_tokens: 4096, with_text: false, precision: None }
     }
 }
 
@@ -120,7 +128,7 @@ impl Analyzer {
 
     /// Load a model. Asking for a task that the model has no head for is an error.
     pub fn load(source: &Source, device: &Device, options: Options) -> Result<Self> {
-        let model = Model::load(source, device)?;
+        let model = Model::load(source, device, options.precision)?;
         let config = model.config.mujaz()?.clone();
         let heads = &config.heads;
         if let Some(task) = options.tasks.missing_in(Tasks::of(heads)).next() {
@@ -158,7 +166,9 @@ impl Analyzer {
         let tasks = self.options.tasks;
         let entities = tasks.entities || (tasks.stance && targets.iter().any(Option::is_none));
         let decoder = self.entities.as_deref().filter(|_| entities);
+        let clock = Clock::start();
         let documents: Vec<Document> = articles.iter().map(|a| Document::new(a, &self.model.tokenizer, &self.config)).collect();
+        clock.lap(Stage::Tokenise);
         let outputs = self.read_windows(&documents, decoder.is_some())?;
         let mut analyses: Vec<Analysis> = Vec::with_capacity(articles.len());
         for ((article, document), windows) in articles.iter().zip(&documents).zip(outputs) {
@@ -183,6 +193,7 @@ impl Analyzer {
         if !(tasks.topics || tasks.summary || entities) {
             return Ok(out);
         }
+        let clock = Clock::start();
         let mut places = Vec::new();
         let mut inputs = Vec::new();
         for (d, document) in documents.iter().enumerate() {
@@ -192,6 +203,7 @@ impl Analyzer {
                 inputs.push(input);
             }
         }
+        clock.lap(Stage::Tokenise);
         self.encode(&inputs, |input, hidden| {
             let (d, w, rows) = &places[input];
             out[*d][*w] = self.read_window(&documents[*d], *w, rows, hidden, entities);
@@ -200,22 +212,33 @@ impl Analyzer {
     }
 
     /// Run rows through the encoder in batches and hand each one's hidden states to `take`.
+    ///
+    /// On the CPU the batches of one call are shared with threads of the surrounding pool that have nothing else to
+    /// do, so that an article that is alone has all cores; a wave of them at a time, for their states take memory.
     fn encode(&self, inputs: &[Sequence], mut take: impl FnMut(usize, &[f32])) -> Result<()> {
         let lengths: Vec<usize> = inputs.iter().map(|s| s.ids.len()).collect();
         let width = self.model.config.hidden_size;
-        for batch in batches(&lengths, self.options.batch_tokens) {
-            let rows: Vec<&Sequence> = batch.iter().map(|&i| &inputs[i]).collect();
-            let hidden = self.model.encoder.encode(&rows)?;
-            let mut first = 0;
-            for &input in &batch {
-                take(input, &hidden[first * width..][..lengths[input] * width]);
-                first += lengths[input];
+        let threads = if self.model.kernel.is_some() { rayon::current_num_threads() } else { 1 };
+        let fair = lengths.iter().sum::<usize>().div_ceil(threads).max(SMALLEST_SHARE);
+        for wave in batches(&lengths, self.options.batch_tokens.min(fair)).chunks(threads) {
+            let encode = |batch: &Vec<usize>| self.model.encoder.encode(&batch.iter().map(|&i| &inputs[i]).collect::<Vec<_>>());
+            let states: Vec<Vec<f32>> = match wave {
+                [batch] => vec![encode(batch)?],
+                _ => wave.par_iter().map(encode).collect::<Result<_>>()?,
+            };
+            for (batch, hidden) in wave.iter().zip(states) {
+                let mut first = 0;
+                for &input in batch {
+                    take(input, &hidden[first * width..][..lengths[input] * width]);
+                    first += lengths[input];
+                }
             }
         }
         Ok(())
     }
 
     fn read_window(&self, document: &Document, window: usize, rows: &[Option<usize>], hidden: &[f32], entities: bool) -> WindowOutput {
+        let clock = Clock::start();
         let width = self.model.config.hidden_size;
         let window = &document.windows[window];
         let mut out = WindowOutput { pooled: vec![0.0; width], ..WindowOutput::default() };
@@ -245,12 +268,14 @@ impl Analyzer {
             out.pieces += pieces;
             add(&mut out.pooled, sum);
         }
+        let clock = clock.lap(Stage::Decode);
         if let Some(logits) = (!firsts.is_empty()).then(|| self.model.heads.entities(&firsts)).flatten() {
             let labels = logits.len() / out.words.len();
             for ((_, slot), row) in out.words.iter_mut().zip(logits.chunks_exact(labels)) {
                 *slot = row.to_vec();
             }
         }
+        clock.lap(Stage::Heads);
         out
     }
 
@@ -261,6 +286,7 @@ impl Analyzer {
         windows: Vec<WindowOutput>,
         decoder: Option<&entities::Decoder>,
     ) -> Result<Analysis> {
+        let clock = Clock::start();
         let tasks = self.options.tasks;
         let width = self.model.config.hidden_size;
         let pieces: usize = windows.iter().map(|w| w.pieces).sum();
@@ -284,6 +310,7 @@ impl Analyzer {
         for (name, _) in written.iter().filter(|(_, written)| *written) {
             analysis.extra.shift_remove(*name);
         }
+        let clock = clock.lap(Stage::Decode);
         if tasks.topics {
             analysis.topics = Some(match &self.config.heads.topics {
                 Some(config) if pieces > 0 => {
@@ -295,9 +322,11 @@ impl Analyzer {
                 _ => Vec::new(),
             });
         }
+        clock.lap(Stage::Heads);
         if tasks.summary {
             analysis.summary = Some(self.summarise(article, document, &windows));
         }
+        let clock = Clock::start();
         if let Some(decoder) = decoder {
             let mut logits = vec![None; document.words.len()];
             for (word, row) in windows.into_iter().flat_map(|w| w.words) {
@@ -311,10 +340,12 @@ impl Analyzer {
             }
             analysis.entities = Some(found);
         }
+        clock.lap(Stage::Decode);
         Ok(analysis)
     }
 
     fn summarise(&self, article: &Article, document: &Document, windows: &[WindowOutput]) -> Summary {
+        let clock = Clock::start();
         let width = self.model.config.hidden_size;
         let count = document.sentences.len();
         let mut means = vec![0.0; count * width];
@@ -329,15 +360,20 @@ impl Analyzer {
         // The title has no score of its own: the head was trained on the sentences of the body.
         let body = document.sentences.iter().take_while(|s| s.field == Field::Title).count();
         let mut scores = vec![f32::NEG_INFINITY; body];
+        let clock = clock.lap(Stage::Decode);
         if count > body {
             scores.extend(self.model.heads.extract(&means[body * width..]).unwrap_or_default());
         }
+        let clock = clock.lap(Stage::Heads);
         let lead = self.config.heads.extract.as_ref().map_or(0.0, |e| e.lead);
-        summary::extract(document, &scores, lead, &Original::new(&article.text), self.options.summary_words)
+        let summary = summary::extract(document, &scores, lead, &Original::new(&article.text), self.options.summary_words);
+        clock.lap(Stage::Decode);
+        summary
     }
 
     fn read_stances(&self, documents: &[Document], analyses: &[Analysis], asked: &[Option<&[Target]>]) -> Result<Vec<Vec<Stance>>> {
         let Some(config) = &self.config.heads.stance else { return Ok(vec![Vec::new(); documents.len()]) };
+        let clock = Clock::start();
         let width = self.model.config.hidden_size;
         let mut questions: Vec<(usize, Target, Vec<usize>)> = Vec::new();
         let mut rows: Vec<Pair> = Vec::new();
@@ -355,20 +391,25 @@ impl Analyzer {
         }
         let inputs: Vec<Sequence> = rows.iter_mut().map(|pair| std::mem::take(&mut pair.input)).collect();
         let mut features: Vec<Vec<f32>> = vec![Vec::new(); rows.len()];
+        clock.lap(Stage::Tokenise);
         self.encode(&inputs, |input, hidden| {
+            let clock = Clock::start();
             let text = &rows[input].text_rows;
             let mut feature = hidden[..width].to_vec();
             let mut mean = vec![0.0; width];
             hidden[text.start * width..text.end * width].chunks_exact(width).for_each(|row| add(&mut mean, row));
             feature.extend(mean.into_iter().map(|x| x / text.len().max(1) as f32));
             features[input] = feature;
+            clock.lap(Stage::Heads);
         })?;
+        let clock = Clock::start();
         let mut out: Vec<Vec<Stance>> = vec![Vec::new(); documents.len()];
         for (d, target, indices) in questions {
             let logits: Vec<(Vec<f32>, f32)> =
                 indices.into_iter().filter_map(|i| Some((self.model.heads.stance(&features[i], target.kind)?, rows[i].share))).collect();
             out[d].push(stance::decode(&documents[d], &target, &logits, config));
         }
+        clock.lap(Stage::Heads);
         Ok(out)
     }
 }

@@ -37,6 +37,9 @@ pub enum Error {
         /// What is wrong and what to do.
         reason: String,
     },
+    /// Worker threads that the system does not give.
+    #[error("cannot start worker threads: {0}; try --threads 1")]
+    Threads(String),
     /// An error of the tensor library.
     #[error("tensor: {0}")]
     Tensor(#[from] candle_core::Error),
@@ -48,6 +51,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     pub(crate) fn model(model: &str, reason: impl Into<String>) -> Self {
         Self::Model { model: model.to_string(), reason: reason.into() }
+    }
+
+    pub(crate) fn threads(error: impl std::fmt::Display) -> Self {
+        Self::Threads(error.to_string())
     }
 
     pub(crate) fn file(path: impl Into<PathBuf>, source: std::io::Error) -> Self {

@@ -13,6 +13,7 @@ pub mod kernels;
 pub mod model;
 pub mod pipeline;
 pub mod report;
+pub mod stages;
 pub mod tasks;
 pub mod text;
 

@@ -6,8 +6,8 @@ use super::progress::Progress;
 use crate::analyzer::Analyzer;
 use crate::data::{Inputs, Record, Writer};
 use crate::error::{Error, Result};
-use crate::kernels::Isa;
 use crate::pipeline::{self, Outcome};
+use crate::stages::{Clock, Stage};
 use anyhow::Context;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
@@ -39,6 +39,7 @@ pub fn run(args: AnalyzeArgs) -> anyhow::Result<ExitStatus> {
     let mut any_bad = false;
     let records = skip_good(inputs, done);
     let result: anyhow::Result<()> = pipeline::run(&analyzer, records, pipeline::Settings { threads: settings.threads }, |outcomes| {
+        let clock = Clock::start();
         let (mut good, mut bad) = (0, 0);
         for outcome in outcomes {
             match outcome {
@@ -56,6 +57,7 @@ pub fn run(args: AnalyzeArgs) -> anyhow::Result<ExitStatus> {
             }
         }
         writer.flush().context("cannot write the output")?;
+        clock.lap(Stage::Write);
         any_bad |= bad > 0;
         progress.advance(good, bad, read.load(std::sync::atomic::Ordering::Relaxed));
         Ok(())
@@ -73,14 +75,14 @@ pub fn run(args: AnalyzeArgs) -> anyhow::Result<ExitStatus> {
 
 fn describe(settings: &Settings, analyzer: &Analyzer, done: u64) {
     let config = &analyzer.model().config;
+    let kernel = analyzer.model().kernel.map_or_else(|| "candle".to_string(), |k| k.to_string());
     let name = config.mujaz.as_ref().map_or("", |m| &m.name);
     let _ = writeln!(
         std::io::stderr(),
-        "mujaz: model {name} ({} layers of {}), device {:?}, kernels {}, {} threads, {done} records done before",
+        "mujaz: model {name} ({} layers of {}), device {:?}, kernel {kernel}, {} threads, {done} records done before",
         config.num_hidden_layers,
         config.hidden_size,
         settings.device,
-        Isa::detect(),
         settings.threads,
     );
 }

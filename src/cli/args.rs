@@ -2,6 +2,7 @@
 
 use crate::analyzer::{Options, Tasks, target};
 use crate::data::{Format, StanceKind};
+use crate::kernels::Precision;
 use crate::model::{Device, Source};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::io::IsTerminal;
@@ -50,6 +51,12 @@ pub enum Command {
     /// right to left, entities highlighted by type, topics, stance with its evidence, the summary marked in
     /// place, and filters. `mujaz analyze -o page.html` makes it at once.
     Render(RenderArgs),
+    /// Measure tokens and articles a second on this machine, and where the time goes
+    ///
+    /// Without INPUT three short articles that come with the program are read over and over. The encoder alone
+    /// is measured first (every window of every article, batches of like length), then the whole road from
+    /// record to written answer. Of the repeated runs the fastest counts. Times by stage are sums over threads.
+    Bench(Box<BenchArgs>),
     /// Look at a model folder or check it
     Model {
         #[command(subcommand)]
@@ -110,6 +117,9 @@ pub struct AnalyzeArgs {
     /// auto, cpu, cuda, cuda:N or metal
     #[arg(long, default_value = "auto")]
     pub device: Device,
+    /// Numbers that the encoder multiplies in: f32, bf16, int8, or auto: bf16 where the processor has AMX, else f32
+    #[arg(long, value_name = "P", default_value = "auto", value_parser = precision)]
+    pub precision: Chosen,
     /// Worker threads (default: one a core)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
@@ -156,6 +166,9 @@ pub struct EvaluateArgs {
     /// auto, cpu, cuda, cuda:N or metal
     #[arg(long, default_value = "auto")]
     pub device: Device,
+    /// Numbers that the encoder multiplies in: f32, bf16, int8, or auto: bf16 where the processor has AMX, else f32
+    #[arg(long, value_name = "P", default_value = "auto", value_parser = precision)]
+    pub precision: Chosen,
     /// Worker threads (default: one a core)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
@@ -188,6 +201,43 @@ pub struct RenderArgs {
     /// The page to write
     #[arg(short, long, value_name = "FILE.html")]
     pub output: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct BenchArgs {
+    /// Files or folders of articles
+    #[arg(value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
+    /// Most articles to measure with
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    pub articles: u32,
+    /// Runs of each measurement
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    pub repeat: u16,
+    /// Model folder, or "bundled"
+    #[arg(long, value_name = "DIR", default_value = "bundled")]
+    pub model: Source,
+    /// auto, cpu, cuda, cuda:N or metal
+    #[arg(long, default_value = "auto")]
+    pub device: Device,
+    /// Numbers that the encoder multiplies in: f32, bf16, int8, or auto: bf16 where the processor has AMX, else f32
+    #[arg(long, value_name = "P", default_value = "auto", value_parser = precision)]
+    pub precision: Chosen,
+    /// Worker threads (default: one a core)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Word pieces that go through the encoder together
+    #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(16..=1_048_576))]
+    pub batch_tokens: u32,
+    /// Leave out the road from record to answer
+    #[arg(long)]
+    pub encoder_only: bool,
+    /// Write the rows of the encoder pass to FILE, a JSON list of piece ids a line, for other programs to measure with
+    #[arg(long, value_name = "FILE")]
+    pub rows: Option<PathBuf>,
+    /// Write every figure to FILE as JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
 }
 
 /// Where analyses go.
@@ -245,6 +295,7 @@ impl AnalyzeArgs {
                 summary_words: usize::from(self.summary_words),
                 batch_tokens: self.batch_tokens as usize,
                 with_text: self.with_text || format == Format::Html,
+                precision: self.precision.0,
             },
             threads: self.threads.map_or_else(cores, usize::from),
             errors: self.errors,
@@ -254,6 +305,15 @@ impl AnalyzeArgs {
     }
 }
 
-fn cores() -> usize {
+/// A precision, or `None` for auto.
+#[derive(Clone, Copy, Debug)]
+pub struct Chosen(pub Option<Precision>);
+
+fn precision(text: &str) -> Result<Chosen, String> {
+    let named = |e| format!("{e}, auto");
+    Ok(Chosen((text != "auto").then(|| text.parse().map_err(named)).transpose()?))
+}
+
+pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }

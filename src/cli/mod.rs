@@ -2,6 +2,7 @@
 
 mod analyze;
 mod args;
+mod bench;
 mod check;
 mod evaluate;
 mod exit;
@@ -25,6 +26,7 @@ pub fn main() -> ExitCode {
         args::Command::Evaluate(options) => evaluate::run(*options),
         args::Command::Check(options) => check::run(*options),
         args::Command::Render(options) => render::run(options),
+        args::Command::Bench(options) => bench::run(&options),
         args::Command::Model { action } => model::run(action),
     };
     exit::status(result).into()

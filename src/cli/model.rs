@@ -4,7 +4,7 @@ use super::args::ModelAction;
 use super::exit::ExitStatus;
 use crate::analyzer::{Analyzer, Options, Tasks};
 use crate::data::Article;
-use crate::kernels::Isa;
+use crate::kernels::Precision;
 use crate::model::weights::Weights;
 use crate::model::{Config, Device, Model, Sequence, Source};
 use std::io::Write;
@@ -55,8 +55,8 @@ fn info(source: &Source) -> anyhow::Result<ExitStatus> {
 }
 
 fn verify(source: &Source) -> anyhow::Result<ExitStatus> {
-    let model = Model::load(source, &Device::Cpu)?;
-    let reference = Model::load(source, &Device::CandleCpu)?;
+    let model = Model::load(source, &Device::Cpu, Some(Precision::F32))?;
+    let reference = Model::load(source, &Device::CandleCpu, None)?;
     let sentence = "قال وزير الخارجية الروسي سيرغي لافروف في القاهرة يوم الثلاثاء إن بلاده تدعم وقف إطلاق النار.";
     let mut ids = vec![model.tokenizer.specials.cls];
     ids.extend(model.tokenizer.ids(sentence));
@@ -67,7 +67,8 @@ fn verify(source: &Source) -> anyhow::Result<ExitStatus> {
     let (got, want) = (model.encoder.encode(&[&row])?, reference.encoder.encode(&[&row])?);
     let difference = got.iter().zip(&want).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{} kernels differ from the candle reference by at most {difference:.1e} (allowed {TOLERANCE:.0e})", Isa::detect())?;
+    let kernel = model.kernel.map_or_else(String::new, |k| k.to_string());
+    writeln!(out, "{kernel} kernels differ from the candle reference by at most {difference:.1e} (allowed {TOLERANCE:.0e})")?;
     anyhow::ensure!(difference <= TOLERANCE && got.iter().all(|x| x.is_finite()), "the kernels do not agree with the reference");
     let tasks = Tasks::of(&model.config.mujaz()?.heads);
     let analyzer = Analyzer::load(source, &Device::Cpu, Options { tasks, ..Options::default() })?;

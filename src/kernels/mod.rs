@@ -1,80 +1,199 @@
 //! CPU kernels of the encoder: packed matrix products, row operations and attention.
 //!
-//! This is the only folder with `unsafe`. Every kernel has a portable twin, reached by
-//! [`Isa::Portable`], that the tests hold the others to. The instruction set is chosen once at run
-//! time by [`Isa::detect`]; nothing is assumed of the machine the binary was built on.
+//! This is the only folder with `unsafe`. Every kernel has a portable twin that the tests hold the
+//! others to. What a machine can run is asked of it once at run time by [`Kernel::available`];
+//! nothing is assumed of the machine the binary was built on.
 //!
 //! Every output row is computed by the same sequence of operations whatever rows stand beside it, so
 //! a batch gives bit for bit what its sequences give alone.
 
+mod amx;
 mod attention;
-mod gemm;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod mapped;
+mod memory;
+mod packed;
+mod peak;
+mod portable;
+mod product;
 mod rows;
 
 pub use attention::{Head, Scratch, attend};
-pub use gemm::{Panels, matmul};
 pub use mapped::Mapped;
-pub use rows::{Norm, add_layer_norm, gelu};
+pub use memory::Aligned;
+pub use packed::Packed;
+pub use peak::peak;
+pub use product::{After, Operand, Rows, product};
+pub use rows::{Norm, add_layer_norm};
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::str::FromStr;
 
-/// The instruction set that the kernels use.
+/// A family of instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Isa {
-    /// AVX-512F with 16-lane FMA.
-    #[non_exhaustive] // made by `available` alone, where the machine has it
+    /// Tiles of AMX for products, AVX-512 for the rest.
+    #[non_exhaustive] // made by `Kernel::available` alone, where the machine has it
+    Amx,
+    /// Vectors of 512 bits.
+    #[non_exhaustive]
     Avx512,
-    /// AVX2 with 8-lane FMA.
+    /// Vectors of 256 bits, with FMA.
     #[non_exhaustive]
     Avx2,
     /// Plain Rust; whatever the compiler makes of it.
     Portable,
 }
 
-impl Isa {
-    /// The best instruction set of this machine, or the one named by `MUJAZ_KERNEL`
-    /// (`avx512`, `avx2`, `portable`) where the machine has it.
-    pub fn detect() -> Self {
-        static CHOSEN: OnceLock<Isa> = OnceLock::new();
-        *CHOSEN.get_or_init(|| {
-            let available = Self::available();
-            std::env::var("MUJAZ_KERNEL")
-                .ok()
-                .and_then(|name| available.iter().copied().find(|isa| isa.to_string() == name))
-                .unwrap_or(available[0])
+/// The numbers that matrix products are taken in. Sums, norms and everything between stay in f32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// 32-bit floats: the reference.
+    F32,
+    /// Weights and activations rounded to 16-bit brain floats.
+    Bf16,
+    /// Weights in 8 bits with a scale a channel, activations in 8 bits with a scale a token.
+    Int8,
+}
+
+impl FromStr for Precision {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "f32" => Ok(Self::F32),
+            "bf16" => Ok(Self::Bf16),
+            "int8" => Ok(Self::Int8),
+            other => Err(format!("{other:?} is none of f32, bf16, int8")),
+        }
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+            Self::Int8 => "int8",
+        })
+    }
+}
+
+/// Instructions and precision of the matrix products.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kernel {
+    isa: Isa,
+    precision: Precision,
+}
+
+impl Kernel {
+    /// Plain Rust in f32, which every machine has.
+    pub const PORTABLE: Self = Self { isa: Isa::Portable, precision: Precision::F32 };
+
+    /// What this machine can run, best instructions first; of each family f32, then bf16, then int8.
+    pub fn available() -> Vec<Self> {
+        let mut found = Vec::new();
+        let mut add = |isa, precision| found.push(Self { isa, precision });
+        if amx::enabled() {
+            add(Isa::Amx, Precision::Bf16);
+            add(Isa::Amx, Precision::Int8);
+        }
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw") {
+                add(Isa::Avx512, Precision::F32);
+                if is_x86_feature_detected!("avx512bf16") {
+                    add(Isa::Avx512, Precision::Bf16);
+                }
+                if is_x86_feature_detected!("avx512vnni") {
+                    add(Isa::Avx512, Precision::Int8);
+                }
+            }
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                add(Isa::Avx2, Precision::F32);
+                add(Isa::Avx2, Precision::Int8);
+            }
+        }
+        add(Isa::Portable, Precision::F32);
+        add(Isa::Portable, Precision::Bf16);
+        add(Isa::Portable, Precision::Int8);
+        found
+    }
+
+    /// The best kernel of this machine for a precision; for `None` bf16 where the machine has AMX, else f32.
+    ///
+    /// The environment variable `MUJAZ_KERNEL` narrows the choice: to a family (`amx`, `avx512`, `avx2`,
+    /// `portable`), or to one kernel by its full name (`avx512-int8`). The error says what there is.
+    pub fn choose(precision: Option<Precision>) -> Result<Self, String> {
+        Self::choose_from(&Self::available(), precision, std::env::var("MUJAZ_KERNEL").ok().as_deref())
+    }
+
+    fn choose_from(available: &[Self], precision: Option<Precision>, forced: Option<&str>) -> Result<Self, String> {
+        let named = |k: &&Self| forced.is_none_or(|name| name.is_empty() || k.to_string() == name || k.isa.to_string() == name);
+        let candidates: Vec<Self> = available.iter().filter(named).copied().collect();
+        let one = |wanted: Precision| candidates.iter().copied().find(|k| k.precision == wanted);
+        let found = match precision {
+            Some(wanted) => one(wanted),
+            None => candidates.iter().copied().find(|k| k.isa == Isa::Amx).or_else(|| one(Precision::F32)).or(candidates.first().copied()),
+        };
+        found.ok_or_else(|| {
+            let names: Vec<String> = available.iter().map(Self::to_string).collect();
+            let asked = [precision.map(|p| format!("--precision {p}")), forced.map(|name| format!("MUJAZ_KERNEL={name}"))];
+            let asked: Vec<String> = asked.into_iter().flatten().collect();
+            format!("this machine has no kernel for {}; it can run {}", asked.join(" with "), names.join(", "))
         })
     }
 
-    /// The instruction sets that this machine can run, best first.
-    pub fn available() -> Vec<Self> {
-        let mut sets = Vec::new();
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx512f") {
-                sets.push(Self::Avx512);
-            }
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                sets.push(Self::Avx2);
-            }
-        }
-        sets.push(Self::Portable);
-        sets
+    /// The precision of its products.
+    pub fn precision(self) -> Precision {
+        self.precision
     }
 
-    /// Columns of a packed panel: two vectors of this instruction set.
+    /// The instructions of row operations that go with it.
+    pub(crate) fn isa(self) -> Isa {
+        self.isa
+    }
+
+    /// The kernel for products of two activations, which are not worth quantising: bf16 where the family has it.
+    pub(crate) fn for_attention(self) -> Self {
+        let precision = match (self.precision, self.isa) {
+            (Precision::Int8, Isa::Avx512) if avx512_bf16() => Precision::Bf16,
+            (Precision::Int8, Isa::Amx | Isa::Portable) => Precision::Bf16,
+            (Precision::Int8, _) => Precision::F32,
+            (precision, _) => precision,
+        };
+        Self { isa: self.isa, precision }
+    }
+
+    /// The same precision-free kernel for what must stay exact: the heads.
+    pub(crate) fn exact(self) -> Self {
+        let isa = if self.isa == Isa::Amx { Isa::Avx512 } else { self.isa };
+        Self { isa, precision: Precision::F32 }
+    }
+
+    /// Columns of a packed panel: two vectors.
     const fn panel_width(self) -> usize {
-        match self {
-            Self::Avx512 => 32,
-            Self::Avx2 | Self::Portable => 16,
+        match self.isa {
+            Isa::Amx | Isa::Avx512 => 32,
+            Isa::Avx2 | Isa::Portable => 16,
         }
     }
+}
+
+fn avx512_bf16() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return is_x86_feature_detected!("avx512bf16");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
 }
 
 impl fmt::Display for Isa {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Amx => "amx",
             Self::Avx512 => "avx512",
             Self::Avx2 => "avx2",
             Self::Portable => "portable",
@@ -82,8 +201,16 @@ impl fmt::Display for Isa {
     }
 }
 
+impl fmt::Display for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.isa, self.precision)
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod testing {
+    use super::{Kernel, amx};
+
     /// Numbers in [-1, 1) from a small generator, the same on every machine.
     pub(crate) fn numbers(count: usize, seed: u64) -> Vec<f32> {
         let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
@@ -95,5 +222,42 @@ pub(crate) mod testing {
                 (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
             })
             .collect()
+    }
+
+    /// What this machine can run, and AMX by emulation where it has AVX-512 alone.
+    pub(crate) fn kernels() -> Vec<Kernel> {
+        let mut found = Kernel::available();
+        found.extend(amx::emulated());
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_choice_follows_precision_machine_and_force() {
+        let k = |isa, precision| Kernel { isa, precision };
+        let server = [
+            k(Isa::Amx, Precision::Bf16),
+            k(Isa::Amx, Precision::Int8),
+            k(Isa::Avx512, Precision::F32),
+            k(Isa::Avx512, Precision::Int8),
+            k(Isa::Portable, Precision::F32),
+        ];
+        let choose = |precision, forced| Kernel::choose_from(&server, precision, forced).map(|k| k.to_string());
+        assert_eq!(choose(None, None).as_deref(), Ok("amx-bf16"));
+        assert_eq!(choose(Some(Precision::F32), None).as_deref(), Ok("avx512-f32"));
+        assert_eq!(choose(Some(Precision::Int8), None).as_deref(), Ok("amx-int8"));
+        assert_eq!(choose(Some(Precision::Int8), Some("avx512")).as_deref(), Ok("avx512-int8"));
+        assert_eq!(choose(None, Some("avx512")).as_deref(), Ok("avx512-f32"));
+        assert_eq!(choose(None, Some("amx-int8")).as_deref(), Ok("amx-int8"));
+        assert_eq!(Kernel::choose_from(&server[2..], None, None).map(|k| k.to_string()).as_deref(), Ok("avx512-f32"));
+        let refused = Kernel::choose_from(&server[2..], Some(Precision::Bf16), Some("amx")).unwrap_err();
+        assert_eq!(
+            refused,
+            "this machine has no kernel for --precision bf16 with MUJAZ_KERNEL=amx; it can run avx512-f32, avx512-int8, portable-f32"
+        );
     }
 }

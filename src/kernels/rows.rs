@@ -1,22 +1,24 @@
-//! Row operations: GELU, and the sum of a residual and a bias under layer norm.
+//! Row operations: bias, GELU, layer norm over a residual, rounding to bf16 and 8 bits.
 #![allow(unsafe_code)] // calls of the same safe loop compiled for other instruction sets
 
-use super::Isa;
+use super::memory::Aligned;
+use super::product::{ROW_BLOCK, Rows};
+use super::{Isa, Kernel};
 
 /// Compile one safe loop for each instruction set and pick at run time. The loops use no
 /// intrinsics; `mul_add` is avoided, so every set computes the same roundings.
 macro_rules! dispatch {
     ($isa:expr, $inner:ident($($name:ident: $type:ty),*) $(-> $out:ty)?) => {{
         #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx512f")]
+        #[target_feature(enable = "avx512f,avx512bw")]
         fn wide($($name: $type),*) $(-> $out)? { $inner($($name),*) }
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx2")]
         fn narrow($($name: $type),*) $(-> $out)? { $inner($($name),*) }
         match $isa {
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: `Isa::Avx512` is only made where AVX-512F was detected.
-            Isa::Avx512 => unsafe { wide($($name),*) },
+            // SAFETY: these are only made where AVX-512F was detected.
+            Isa::Amx | Isa::Avx512 => unsafe { wide($($name),*) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Isa::Avx2` is only made where AVX2 was detected.
             Isa::Avx2 => unsafe { narrow($($name),*) },
@@ -26,15 +28,10 @@ macro_rules! dispatch {
 }
 pub(super) use dispatch;
 
-/// `x ← gelu(x + bias)` for each row of `bias.len()` numbers: the erf form, absolute error below 1e-6.
-pub fn gelu(isa: Isa, rows: &mut [f32], bias: &[f32]) {
-    dispatch!(isa, gelu_loop(rows: &mut [f32], bias: &[f32]));
-}
-
 /// `x ← layer_norm(x + bias + residual) · scale + shift` for each row; `epsilon` is added to the variance.
-pub fn add_layer_norm(isa: Isa, rows: &mut [f32], residual: &[f32], norm: &Norm<'_>) {
+pub fn add_layer_norm(kernel: Kernel, rows: &mut [f32], residual: &[f32], norm: &Norm<'_>) {
     assert_eq!(rows.len(), residual.len());
-    dispatch!(isa, norm_loop(rows: &mut [f32], residual: &[f32], norm: &Norm<'_>));
+    dispatch!(kernel.isa(), norm_loop(rows: &mut [f32], residual: &[f32], norm: &Norm<'_>));
 }
 
 /// Parameters of [`add_layer_norm`], each of one row's length.
@@ -50,36 +47,128 @@ pub struct Norm<'a> {
     pub epsilon: f32,
 }
 
+/// `row ← gelu(row)`: the erf form, absolute error below 1e-6.
 #[inline(always)]
-fn gelu_loop(rows: &mut [f32], bias: &[f32]) {
-    for row in rows.chunks_exact_mut(bias.len()) {
-        for (x, &b) in row.iter_mut().zip(bias) {
-            let value = *x + b;
-            *x = 0.5 * value * (1.0 + erf(value * std::f32::consts::FRAC_1_SQRT_2));
+pub(super) fn gelu(row: &mut [f32]) {
+    for x in row {
+        *x *= 0.5 * (1.0 + erf(*x * std::f32::consts::FRAC_1_SQRT_2));
+    }
+}
+
+/// The upper half of an f32, rounded to the nearest, ties to even; what a NaN becomes is a NaN or an infinity.
+#[inline(always)]
+pub(super) fn bf16_of(x: f32) -> u32 {
+    let bits = x.to_bits();
+    bits.wrapping_add(0x7FFF + (bits >> 16 & 1)) >> 16
+}
+
+/// The f32 whose upper half stands in the lower half of `bits`.
+#[inline(always)]
+pub(super) fn bf16_to_f32(bits: u32) -> f32 {
+    f32::from_bits(bits << 16)
+}
+
+/// Rows in bf16, `depth` numbers a row, zeros behind their end; room for `ROW_BLOCK` rows at least.
+pub(super) fn round_bf16(isa: Isa, x: Rows<'_>, inputs: usize, depth: usize, out: &mut Aligned<u16>) {
+    out.resize(ROW_BLOCK * depth);
+    let out: &mut [u16] = out;
+    dispatch!(isa, round_loop(x: Rows<'_>, inputs: usize, depth: usize, out: &mut [u16]));
+}
+
+#[inline(always)]
+fn round_loop(x: Rows<'_>, inputs: usize, depth: usize, out: &mut [u16]) {
+    for (r, out) in out.chunks_exact_mut(depth).take(x.count).enumerate() {
+        round_row(&x.data[r * x.stride..][..inputs], out);
+    }
+}
+
+/// One row in bf16, zeros behind its end; in steps of 32, for heads are as short as that.
+#[inline(always)]
+pub(super) fn round_row(row: &[f32], out: &mut [u16]) {
+    let whole = row.chunks_exact(32);
+    let rest = whole.remainder();
+    let mut to = out.chunks_exact_mut(32);
+    for (row, out) in whole.zip(&mut to) {
+        for (half, &x) in out.iter_mut().zip(row) {
+            *half = bf16_of(x) as u16;
+        }
+    }
+    let used = row.len() - rest.len();
+    if used < out.len() {
+        for (i, half) in out[used..].iter_mut().enumerate() {
+            *half = rest.get(i).map_or(0, |&x| bf16_of(x) as u16);
         }
     }
 }
 
-/// erf by Abramowitz and Stegun 7.1.26; absolute error below 5e-7 in f32.
+/// Rows in 8 bits, raised by 128, `depth` bytes a row, and what one step of each stands for.
+pub(super) fn quantise(isa: Isa, x: Rows<'_>, inputs: usize, depth: usize, out: &mut Aligned<u8>, scales: &mut Vec<f32>) {
+    out.resize(ROW_BLOCK * depth);
+    scales.resize(ROW_BLOCK, 0.0);
+    let out: &mut [u8] = out;
+    let scales: &mut [f32] = scales;
+    dispatch!(isa, quantise_loop(x: Rows<'_>, inputs: usize, depth: usize, out: &mut [u8], scales: &mut [f32]));
+}
+
+#[inline(always)]
+fn quantise_loop(x: Rows<'_>, inputs: usize, depth: usize, out: &mut [u8], scales: &mut [f32]) {
+    const ROUND: f32 = 12_582_912.0; // 1.5 · 2^23: adding it rounds to a whole number
+    for (r, (out, scale)) in out.chunks_exact_mut(depth).zip(scales).take(x.count).enumerate() {
+        let row = &x.data[r * x.stride..][..inputs];
+        let mut lanes = [0.0f32; 16];
+        let whole = row.chunks_exact(16);
+        for (lane, &x) in lanes.iter_mut().zip(whole.remainder()) {
+            *lane = x.abs();
+        }
+        for chunk in whole {
+            for (lane, &x) in lanes.iter_mut().zip(chunk) {
+                *lane = if x.abs() > *lane { x.abs() } else { *lane };
+            }
+        }
+        let largest = fold(lanes, |a, b| if a > b { a } else { b });
+        *scale = largest / 127.0;
+        let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
+        for (byte, &x) in out.iter_mut().zip(row) {
+            // The low bits of x · inverse + ROUND are the whole number, in two's complement.
+            *byte = ((x * inverse + ROUND).to_bits() as u8).wrapping_add(128);
+        }
+        out[inputs..].fill(128);
+    }
+}
+
+/// erf as a quotient of polynomials (the coefficients of Eigen's `erf` for floats); absolute error below 5e-7.
 #[inline(always)]
 fn erf(x: f32) -> f32 {
-    let magnitude = x.abs();
-    let t = 1.0 / (1.0 + 0.327_591_1 * magnitude);
-    let poly = t * (0.254_829_6 + t * (-0.284_496_72 + t * (1.421_413_8 + t * (-1.453_152_1 + t * 1.061_405_4))));
-    (1.0 - poly * exp(-magnitude * magnitude)).copysign(x)
+    let x = x.clamp(-4.0, 4.0);
+    let s = x * x;
+    let over =
+        -2.954_599_8e-3 + s * (-7.349_906_3e-4 + s * (-5.692_506_4e-5 + s * (-2.101_024e-6 + s * (2.770_681_4e-8 + s * -2.726_142_3e-10))));
+    let under = -1.426_473_9e-2 + s * (-7.373_329e-3 + s * (-1.682_827e-3 + s * (-2.133_740_6e-4 + s * -1.456_607_2e-5)));
+    x * (-1.609_603_3e-2 + s * over) / under
+}
+
+/// 2^x for x ≤ 0 with a relative error below 5e-6, for what is rounded to bf16 at once; 2^-126 below.
+#[inline(always)]
+pub(super) fn exp2_coarse(x: f32) -> f32 {
+    const ROUND: f32 = 12_582_912.0; // as in `exp`
+    let clamped = if x > -126.0 { x } else { -126.0 };
+    let shifted = clamped + ROUND;
+    let rest = clamped - (shifted - ROUND);
+    let poly = 1.0 + rest * (0.693_124_2 + rest * (0.240_241 + rest * (0.055_906_43 + rest * 0.009_582_85)));
+    poly * f32::from_bits(shifted.to_bits().wrapping_add(127) << 23)
 }
 
 /// e^x for x ≤ 88 in plain arithmetic that vectorises; relative error below 3e-7, 0 below -87.
 #[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
-    const ROUND: f32 = 12_582_912.0; // 1.5 · 2^23: adding it rounds to a whole number
-    let clamped = x.clamp(-87.0, 88.0);
+    const ROUND: f32 = 12_582_912.0; // 1.5 · 2^23: adding it rounds to a whole number, which the low bits then hold
+    let clamped = if x > -87.0 { x } else { -87.0 };
     let shifted = clamped * std::f32::consts::LOG2_E + ROUND;
     let whole = shifted - ROUND;
     let rest = (clamped - whole * 0.693_359_4) + whole * 2.121_944_4e-4;
     let poly =
         1.0 + rest * (1.0 + rest * (0.5 + rest * (0.166_666_66 + rest * (0.041_666_485 + rest * (0.008_333_36 + rest * 0.001_394_3)))));
-    let power = f32::from_bits(((whole as i32 + 127) << 23) as u32);
+    let power = f32::from_bits((shifted.to_bits().wrapping_add(127)) << 23);
     if x < -87.0 { 0.0 } else { poly * power }
 }
 
@@ -113,12 +202,23 @@ pub(super) fn lane_sum(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     for (lane, &x) in lanes.iter_mut().zip(rest) {
         *lane += f(x);
     }
-    lanes.iter().sum()
+    fold(lanes, |a, b| a + b)
+}
+
+/// Sixteen lanes to one, in halves.
+#[inline(always)]
+pub(super) fn fold(mut lanes: [f32; 16], both: impl Fn(f32, f32) -> f32) -> f32 {
+    for half in [8, 4, 2, 1] {
+        for i in 0..half {
+            lanes[i] = both(lanes[i], lanes[i + half]);
+        }
+    }
+    lanes[0]
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::numbers;
+    use super::super::testing::{kernels, numbers};
     use super::*;
 
     #[test]
@@ -134,14 +234,23 @@ mod tests {
     }
 
     #[test]
-    fn gelu_is_within_its_stated_error_on_every_instruction_set() {
+    fn exp2_coarse_is_within_its_stated_error() {
+        for step in -12600..=0 {
+            let x = step as f32 / 100.0;
+            let want = f64::from(x).exp2();
+            let error = (f64::from(exp2_coarse(x)) - want).abs() / want;
+            assert!(error < 5e-6, "2^{x}: relative error {error:e}");
+        }
+        assert!(exp2_coarse(f32::NEG_INFINITY) < 1e-37);
+    }
+
+    #[test]
+    fn gelu_is_within_its_stated_error() {
         let inputs: Vec<f32> = (-800..800).map(|i| i as f32 / 100.0).collect();
-        for isa in Isa::available() {
-            let mut out = inputs.clone();
-            gelu(isa, &mut out, &[0.0; 16]);
-            for (&x, &y) in inputs.iter().zip(&out) {
-                assert!((f64::from(y) - gelu64(f64::from(x))).abs() < 1e-6, "{isa}: gelu({x}) = {y}");
-            }
+        let mut out = inputs.clone();
+        gelu(&mut out);
+        for (&x, &y) in inputs.iter().zip(&out) {
+            assert!((f64::from(y) - gelu64(f64::from(x))).abs() < 1e-6, "gelu({x}) = {y}");
         }
     }
 
@@ -163,9 +272,9 @@ mod tests {
         let (x, residual) = (numbers(rows * width, 1), numbers(rows * width, 2));
         let (bias, scale, shift) = (numbers(width, 3), numbers(width, 4), numbers(width, 5));
         let norm = Norm { bias: &bias, scale: &scale, shift: &shift, epsilon: 1e-12 };
-        for isa in Isa::available() {
+        for kernel in kernels() {
             let mut out = x.clone();
-            add_layer_norm(isa, &mut out, &residual, &norm);
+            add_layer_norm(kernel, &mut out, &residual, &norm);
             for r in 0..rows {
                 let row: Vec<f64> =
                     (0..width).map(|i| f64::from(x[r * width + i]) + f64::from(residual[r * width + i]) + f64::from(bias[i])).collect();
@@ -173,7 +282,7 @@ mod tests {
                 let variance = row.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / width as f64;
                 for i in 0..width {
                     let want = (row[i] - mean) / variance.sqrt() * f64::from(scale[i]) + f64::from(shift[i]);
-                    assert!((f64::from(out[r * width + i]) - want).abs() < 1e-5, "{isa}");
+                    assert!((f64::from(out[r * width + i]) - want).abs() < 1e-5, "{kernel}");
                 }
             }
         }

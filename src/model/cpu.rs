@@ -4,50 +4,50 @@ use super::config::Config;
 use super::weights::{LayerWeights, LinearWeights, NormWeights, Weights};
 use super::{Encoder, Sequence};
 use crate::error::{Error, Result};
-use crate::kernels::{self, Head, Isa, Norm, Panels, Scratch};
+use crate::kernels::{self, After, Aligned, Head, Kernel, Norm, Operand, Packed, Rows, Scratch};
+use crate::stages::{self, Clock, Stage};
+use rayon::prelude::*;
 
-/// Rows that go through the feed-forward part together, so that its wide middle stays in the cache.
-const FEED_FORWARD_ROWS: usize = 96;
+/// Rows that go together from attention to the end of a layer, so that all between stays in the cache.
+const ROWS: usize = 96;
 
 /// A linear layer packed for the kernels.
 pub struct Dense {
-    panels: Panels,
+    packed: Packed,
     bias: Vec<f32>,
 }
 
 impl Dense {
-    /// Pack `weights` for `isa`.
-    pub fn new(weights: &LinearWeights, isa: Isa) -> Self {
-        Self { panels: Panels::from_linear(&weights.weight, weights.outputs, weights.inputs, isa), bias: weights.bias.clone() }
+    /// Pack `weights` for `kernel`.
+    pub fn new(weights: &LinearWeights, kernel: Kernel) -> Self {
+        Self { packed: Packed::from_linear(&weights.weight, weights.outputs, weights.inputs, kernel), bias: weights.bias.clone() }
     }
 
     /// Numbers of an output row.
     pub fn outputs(&self) -> usize {
-        self.panels.outputs()
+        self.packed.outputs()
     }
 
     /// `x · Wᵀ + b` for `[rows, inputs]` numbers.
     pub fn apply(&self, x: &[f32]) -> Vec<f32> {
-        let rows = x.len() / self.panels.inputs();
-        let mut out = vec![0.0; rows * self.outputs()];
-        self.product(x, rows, &mut out);
-        for row in out.chunks_exact_mut(self.outputs()) {
-            row.iter_mut().zip(&self.bias).for_each(|(x, b)| *x += b);
-        }
-        out
+        self.applied(x, After::Bias(&self.bias))
     }
 
     /// `gelu(x · Wᵀ + b)` for `[rows, inputs]` numbers.
     pub fn apply_gelu(&self, x: &[f32]) -> Vec<f32> {
-        let rows = x.len() / self.panels.inputs();
-        let mut out = vec![0.0; rows * self.outputs()];
-        self.product(x, rows, &mut out);
-        kernels::gelu(self.panels.isa(), &mut out, &self.bias);
+        self.applied(x, After::Gelu(&self.bias))
+    }
+
+    fn applied(&self, x: &[f32], after: After<'_>) -> Vec<f32> {
+        let mut out = vec![0.0; x.len() / self.packed.inputs() * self.outputs()];
+        self.product(x, &mut out, after, &mut Operand::default());
         out
     }
 
-    fn product(&self, x: &[f32], rows: usize, out: &mut [f32]) {
-        kernels::matmul(x, self.panels.inputs(), rows, &self.panels, out, self.outputs());
+    fn product(&self, x: &[f32], out: &mut [f32], after: After<'_>, operand: &mut Operand) {
+        let inputs = self.packed.inputs();
+        let rows = Rows { data: x, stride: inputs, count: x.len() / inputs };
+        kernels::product(rows, &self.packed, out, self.outputs(), after, operand);
     }
 }
 
@@ -61,13 +61,13 @@ pub struct Layer {
     output_norm: NormWeights,
     heads: usize,
     epsilon: f32,
-    isa: Isa,
+    kernel: Kernel,
 }
 
 impl Layer {
     /// Pack a layer.
-    pub fn new(weights: LayerWeights, heads: usize, epsilon: f32, isa: Isa) -> Self {
-        let dense = |weights: &LinearWeights| Dense::new(weights, isa);
+    pub fn new(weights: LayerWeights, heads: usize, epsilon: f32, kernel: Kernel) -> Self {
+        let dense = |weights: &LinearWeights| Dense::new(weights, kernel);
         Self {
             qkv: dense(&weights.qkv),
             out: dense(&weights.out),
@@ -77,20 +77,20 @@ impl Layer {
             output_norm: weights.output_norm,
             heads,
             epsilon,
-            isa,
+            kernel,
         }
     }
 
     /// Run over `x` = `[Σ lengths, hidden]`, whose sequences attend to themselves only.
-    pub fn forward(&self, x: &mut Vec<f32>, lengths: &[usize], work: &mut Workspace) {
+    pub fn forward(&self, x: &mut [f32], lengths: &[usize], work: &mut Workspace) {
         let hidden = self.out.outputs();
-        let rows = x.len() / hidden;
-        work.qkv.resize(rows * 3 * hidden, 0.0);
-        self.qkv.product(x, rows, &mut work.qkv);
-        for row in work.qkv.chunks_exact_mut(3 * hidden) {
-            row.iter_mut().zip(&self.qkv.bias).for_each(|(x, b)| *x += b);
-        }
-        work.context.resize(rows * hidden, 0.0);
+        work.qkv.resize(x.len() * 3);
+        work.context.resize(x.len());
+        let clocked = work.clocked;
+        let book = |clock: Clock, stage| if clocked { clock.lap(stage) } else { clock };
+        let clock = Clock::start();
+        self.qkv.product(x, &mut work.qkv, After::Bias(&self.qkv.bias), &mut work.operand);
+        let clock = book(clock, Stage::Linear);
         let mut first = 0;
         for &length in lengths {
             let qkv = &work.qkv[first * 3 * hidden..][..length * 3 * hidden];
@@ -101,24 +101,20 @@ impl Layer {
             }
             first += length;
         }
-        work.next.resize(rows * hidden, 0.0);
-        self.out.product(&work.context, rows, &mut work.next);
-        kernels::add_layer_norm(self.isa, &mut work.next, x, &self.norm(&self.out, &self.attention_norm));
-        std::mem::swap(x, &mut work.next);
-        self.feed_forward(x, work);
-    }
-
-    fn feed_forward(&self, x: &mut [f32], work: &mut Workspace) {
-        let hidden = self.down.outputs();
-        for block in x.chunks_mut(FEED_FORWARD_ROWS * hidden) {
-            let rows = block.len() / hidden;
-            work.wide.resize(rows * self.up.outputs(), 0.0);
-            self.up.product(block, rows, &mut work.wide);
-            kernels::gelu(self.isa, &mut work.wide, &self.up.bias);
-            work.next.resize(block.len(), 0.0);
-            self.down.product(&work.wide, rows, &mut work.next);
-            kernels::add_layer_norm(self.isa, &mut work.next, block, &self.norm(&self.down, &self.output_norm));
-            block.copy_from_slice(&work.next);
+        book(clock, Stage::Attention);
+        for (x, context) in x.chunks_mut(ROWS * hidden).zip(work.context.chunks(ROWS * hidden)) {
+            work.next.resize(x.len());
+            work.wide.resize(x.len() / hidden * self.up.outputs());
+            let clock = Clock::start();
+            self.out.product(context, &mut work.next, After::Nothing, &mut work.operand);
+            let clock = book(clock, Stage::Linear);
+            kernels::add_layer_norm(self.kernel, x, &work.next, &self.norm(&self.out, &self.attention_norm));
+            let clock = book(clock, Stage::Norm);
+            self.up.product(x, &mut work.wide, After::Gelu(&self.up.bias), &mut work.operand);
+            self.down.product(&work.wide, &mut work.next, After::Nothing, &mut work.operand);
+            let clock = book(clock, Stage::Linear);
+            kernels::add_layer_norm(self.kernel, x, &work.next, &self.norm(&self.down, &self.output_norm));
+            book(clock, Stage::Norm);
         }
     }
 
@@ -127,19 +123,31 @@ impl Layer {
     }
 }
 
-/// Memory that layers reuse.
+/// Memory that layers reuse: it grows to the largest batch and stays.
 pub struct Workspace {
-    qkv: Vec<f32>,
-    context: Vec<f32>,
-    next: Vec<f32>,
-    wide: Vec<f32>,
+    qkv: Aligned<f32>,
+    context: Aligned<f32>,
+    next: Aligned<f32>,
+    wide: Aligned<f32>,
+    operand: Operand,
     scratch: Scratch,
+    kernel: Kernel,
+    clocked: bool,
 }
 
 impl Workspace {
-    /// Empty memory for kernels of `isa`.
-    pub fn new(isa: Isa) -> Self {
-        Self { qkv: Vec::new(), context: Vec::new(), next: Vec::new(), wide: Vec::new(), scratch: Scratch::new(isa) }
+    /// Empty memory for layers of `kernel`, whose time is booked by its parts if `clocked`, else not at all.
+    pub fn new(kernel: Kernel, clocked: bool) -> Self {
+        Self {
+            qkv: Aligned::default(),
+            context: Aligned::default(),
+            next: Aligned::default(),
+            wide: Aligned::default(),
+            operand: Operand::default(),
+            scratch: Scratch::new(kernel),
+            kernel,
+            clocked,
+        }
     }
 }
 
@@ -155,18 +163,19 @@ pub struct CpuEncoder {
     positions: usize,
     offset: usize,
     epsilon: f32,
-    isa: Isa,
+    kernel: Kernel,
 }
 
 impl CpuEncoder {
     /// Read and pack the encoder.
-    pub fn load(weights: &Weights<'_>, config: &Config, isa: Isa) -> Result<Self> {
+    pub fn load(weights: &Weights<'_>, config: &Config, kernel: Kernel) -> Result<Self> {
         let hidden = config.hidden_size;
         let layers = (0..config.num_hidden_layers)
+            .into_par_iter()
             .map(|i| {
                 let read = |name: &str, shape: &[usize]| weights.encoder(&format!("encoder.layer.{i}.{name}"), shape);
                 let layer = LayerWeights::read(hidden, config.intermediate_size, read)?;
-                Ok(Layer::new(layer, config.num_attention_heads, config.layer_norm_eps, isa))
+                Ok(Layer::new(layer, config.num_attention_heads, config.layer_norm_eps, kernel))
             })
             .collect::<Result<_>>()?;
         let get = |name: &str, shape: &[usize]| weights.encoder(&format!("embeddings.{name}"), shape);
@@ -181,7 +190,7 @@ impl CpuEncoder {
             positions: config.max_position_embeddings,
             offset: config.position_offset(),
             epsilon: config.layer_norm_eps,
-            isa,
+            kernel,
         })
     }
 
@@ -208,7 +217,7 @@ impl CpuEncoder {
         }
         let zero = vec![0.0; hidden];
         let norm = Norm { bias: &zero, scale: &self.norm.scale, shift: &self.norm.shift, epsilon: self.epsilon };
-        kernels::add_layer_norm(self.isa, &mut x, &added, &norm);
+        kernels::add_layer_norm(self.kernel, &mut x, &added, &norm);
         Ok(x)
     }
 }
@@ -216,13 +225,17 @@ impl CpuEncoder {
 impl Encoder for CpuEncoder {
     fn encode(&self, batch: &[&Sequence]) -> Result<Vec<f32>> {
         thread_local! {
-            static WORK: std::cell::RefCell<Option<(Isa, Workspace)>> = const { std::cell::RefCell::new(None) };
+            static WORK: std::cell::RefCell<Option<Workspace>> = const { std::cell::RefCell::new(None) };
         }
+        let clock = Clock::start();
         let lengths: Vec<usize> = batch.iter().map(|s| s.ids.len()).collect();
+        let rows = lengths.iter().sum();
+        stages::count(rows, rows);
         let mut x = self.embed(batch)?;
+        clock.lap(Stage::Embed);
         WORK.with_borrow_mut(|slot| {
-            let reusable = slot.take().filter(|(isa, _)| *isa == self.isa);
-            let (_, work) = slot.insert(reusable.unwrap_or_else(|| (self.isa, Workspace::new(self.isa))));
+            let reusable = slot.take().filter(|work| work.kernel == self.kernel);
+            let work = slot.insert(reusable.unwrap_or_else(|| Workspace::new(self.kernel, true)));
             for layer in &self.layers {
                 layer.forward(&mut x, &lengths, work);
             }

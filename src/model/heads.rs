@@ -5,7 +5,7 @@ use super::cpu::{Dense, Layer, Workspace};
 use super::weights::{LayerWeights, LinearWeights, NormWeights, Weights};
 use crate::data::StanceKind;
 use crate::error::Result;
-use crate::kernels::{self, Isa, Norm};
+use crate::kernels::{self, Kernel, Norm};
 
 /// Sentences that attend to each other.
 const SENTENCES_TOGETHER: usize = 256;
@@ -37,18 +37,18 @@ struct Extract {
     out: Dense,
     config: ExtractConfig,
     epsilon: f32,
-    isa: Isa,
+    kernel: Kernel,
 }
 
 impl Heads {
     /// Read the heads that `config` names, from the tensors under `heads.`.
-    pub fn load(weights: &Weights<'_>, config: &Config, isa: Isa) -> Result<Self> {
+    pub fn load(weights: &Weights<'_>, config: &Config, kernel: Kernel) -> Result<Self> {
         let hidden = config.hidden_size;
         let heads = &config.mujaz()?.heads;
         let dense = |name: &str, outputs: usize, inputs: usize| -> Result<Dense> {
             let weight = weights.get(&format!("heads.{name}.weight"), &[outputs, inputs])?;
             let bias = weights.get(&format!("heads.{name}.bias"), &[outputs])?;
-            Ok(Dense::new(&LinearWeights { weight, bias, inputs, outputs }, isa))
+            Ok(Dense::new(&LinearWeights { weight, bias, inputs, outputs }, kernel))
         };
         let topics = match &heads.topics {
             Some(topics) => {
@@ -75,7 +75,7 @@ impl Heads {
                     .map(|i| {
                         let read = |name: &str, shape: &[usize]| weights.get(&format!("heads.extract.layer.{i}.{name}"), shape);
                         let layer = LayerWeights::read(size, extract.feed_forward, read)?;
-                        Ok(Layer::new(layer, extract.heads, config.layer_norm_eps, isa))
+                        Ok(Layer::new(layer, extract.heads, config.layer_norm_eps, kernel))
                     })
                     .collect::<Result<_>>()?;
                 Some(Extract {
@@ -89,7 +89,7 @@ impl Heads {
                     out: dense("extract.out", 1, size)?,
                     config: extract.clone(),
                     epsilon: config.layer_norm_eps,
-                    isa,
+                    kernel,
                 })
             }
             None => None,
@@ -128,10 +128,10 @@ impl Heads {
             (0..count).flat_map(|i| head.positions[i.min(head.config.positions - 1) * size..][..size].iter().copied()).collect();
         let zero = vec![0.0; size];
         let norm = Norm { bias: &zero, scale: &head.norm.scale, shift: &head.norm.shift, epsilon: head.epsilon };
-        kernels::add_layer_norm(head.isa, &mut x, &positions, &norm);
+        kernels::add_layer_norm(head.kernel, &mut x, &positions, &norm);
         // Attention within blocks: an article of ten thousand lines must not cost their square.
         let blocks: Vec<usize> = (0..count).step_by(SENTENCES_TOGETHER).map(|first| SENTENCES_TOGETHER.min(count - first)).collect();
-        let mut work = Workspace::new(head.isa);
+        let mut work = Workspace::new(head.kernel, false);
         for layer in &head.layers {
             layer.forward(&mut x, &blocks, &mut work);
         }

@@ -14,7 +14,7 @@ pub use source::Source;
 pub use tokenizer::Tokenizer;
 
 use crate::error::{Error, Result};
-use crate::kernels::Isa;
+use crate::kernels::{Kernel, Precision};
 use std::sync::Arc;
 
 /// One row of input: `ids` and `types` (0 or 1) of the same length.
@@ -77,16 +77,23 @@ pub struct Model {
     pub encoder: Box<dyn Encoder>,
     /// Hidden states to logits.
     pub heads: Heads,
+    /// What multiplies on the CPU; `None` where candle does.
+    pub kernel: Option<Kernel>,
 }
 
 impl Model {
-    /// Load from `source` for `device`.
-    pub fn load(source: &Source, device: &Device) -> Result<Arc<Self>> {
+    /// Load from `source` for `device`, to multiply in `precision` (see [`Kernel::choose`] for `None`). Heads and
+    /// everything on a candle device are in f32.
+    pub fn load(source: &Source, device: &Device, precision: Option<Precision>) -> Result<Arc<Self>> {
         let files = source.open()?;
         let name = source.to_string();
         let config = Config::parse(&files.config, &name)?;
-        let tokenizer = Tokenizer::load(&files.tokenizer, &config, &name)?;
         let weights = weights::Weights::parse(&files.weights, &name)?;
+        let (tokenizer, computing) = rayon::join(
+            || Tokenizer::load(&files.tokenizer, &config, &name),
+            || Self::load_computing(&weights, &config, device, precision),
+        );
+        let tokenizer = tokenizer?;
         if tokenizer.vocab_size() > config.vocab_size {
             let reason = format!(
                 "tokenizer.json has {} pieces but config.json says vocab_size {}; the two files belong to different models",
@@ -95,12 +102,27 @@ impl Model {
             );
             return Err(Error::model(&name, reason));
         }
-        let isa = Isa::detect();
-        let heads = Heads::load(&weights, &config, isa)?;
-        let encoder: Box<dyn Encoder> = match tensor::device(device)? {
-            None => Box::new(cpu::CpuEncoder::load(&weights, &config, isa)?),
-            Some(device) => Box::new(tensor::CandleEncoder::load(&weights, &config, device)?),
-        };
-        Ok(Arc::new(Self { config, tokenizer, encoder, heads }))
+        let (encoder, heads, kernel) = computing?;
+        Ok(Arc::new(Self { config, tokenizer, encoder, heads, kernel }))
+    }
+
+    fn load_computing(
+        weights: &weights::Weights<'_>,
+        config: &Config,
+        device: &Device,
+        precision: Option<Precision>,
+    ) -> Result<(Box<dyn Encoder>, Heads, Option<Kernel>)> {
+        let refused = |reason: String| Error::Device { device: "cpu".to_string(), reason };
+        let candle = tensor::device(device)?;
+        if let (Some(_), Some(Precision::Bf16 | Precision::Int8)) = (&candle, precision) {
+            let reason = "--precision bf16 and int8 are for the CPU kernels; use --device cpu, or leave --precision out".to_string();
+            return Err(Error::Device { device: format!("{device:?}"), reason });
+        }
+        let kernel = Kernel::choose(precision).map_err(refused)?;
+        let heads = Heads::load(weights, config, kernel.exact())?;
+        Ok(match candle {
+            None => (Box::new(cpu::CpuEncoder::load(weights, config, kernel)?), heads, Some(kernel)),
+            Some(device) => (Box::new(tensor::CandleEncoder::load(weights, config, device)?), heads, None),
+        })
     }
 }

@@ -4,6 +4,7 @@ use super::config::Config;
 use super::weights::{LayerWeights, LinearWeights, NormWeights, Weights};
 use super::{Device, Encoder, Sequence};
 use crate::error::{Error, Result};
+use crate::stages;
 use candle_core::{D, DType, Device as CandleDevice, Tensor};
 
 /// The candle device for a choice; `None` stands for the CPU kernels.
@@ -176,6 +177,7 @@ impl Encoder for CandleEncoder {
         if longest == 0 {
             return Ok(Vec::new());
         }
+        stages::count(batch.iter().map(|s| s.ids.len()).sum(), batch.len() * longest);
         let hidden = self.forward(batch, longest)?.to_dtype(DType::F32)?.to_device(&CandleDevice::Cpu)?;
         let mut out = Vec::new();
         for (i, sequence) in batch.iter().enumerate() {

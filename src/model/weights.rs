@@ -1,6 +1,7 @@
 //! `model.safetensors`: named tensors in f32, f16 or bf16, read as f32.
 
 use crate::error::{Error, Result};
+use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors};
 
@@ -47,9 +48,9 @@ impl<'a> Weights<'a> {
         }
         let data = view.data();
         Ok(match view.dtype() {
-            Dtype::F32 => data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
-            Dtype::F16 => data.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
-            Dtype::BF16 => data.chunks_exact(2).map(|b| bf16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
+            Dtype::F32 => data.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect(),
+            Dtype::F16 => widened(data, f16::from_le_bytes, |halves, out| halves.convert_to_f32_slice(out)),
+            Dtype::BF16 => widened(data, bf16::from_le_bytes, |halves, out| halves.convert_to_f32_slice(out)),
             other => return Err(Error::model(&self.model, format!("tensor {name} is {other:?}; only f32, f16 and bf16 are read"))),
         })
     }
@@ -61,6 +62,19 @@ impl<'a> Weights<'a> {
         all.sort();
         all
     }
+}
+
+/// Halves to f32, a block at a time, for the bytes need not be aligned.
+fn widened<T: Copy>(data: &[u8], read: impl Fn([u8; 2]) -> T, widen: impl Fn(&[T], &mut [f32])) -> Vec<f32> {
+    const BLOCK: usize = 1024;
+    let mut out = vec![0.0; data.len() / 2];
+    let mut block = Vec::with_capacity(BLOCK);
+    for (bytes, out) in data.chunks(2 * BLOCK).zip(out.chunks_mut(BLOCK)) {
+        block.clear();
+        block.extend(bytes.as_chunks().0.iter().map(|&b| read(b)));
+        widen(&block, out);
+    }
+    out
 }
 
 /// Weight and bias of a layer norm.

@@ -5,6 +5,7 @@
 use crate::analyzer::Analyzer;
 use crate::data::{Analysis, Article, BadRecord, Record};
 use crate::error::{Error, Result};
+use crate::stages::{Clock, Stage};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -51,6 +52,8 @@ pub fn run<E: From<Error>>(
     mut sink: impl FnMut(Vec<Outcome>) -> Result<(), E>,
 ) -> Result<(), E> {
     let threads = settings.threads.max(1);
+    // Each worker computes inside the pool, where those that find no group of their own help with the batches of others.
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(Error::threads)?;
     let (to_workers, from_reader) = bounded::<Group>(threads);
     let (to_writer, from_workers) = unbounded::<Finished>();
     let (free, tickets) = bounded::<()>(threads * 3);
@@ -62,10 +65,10 @@ pub fn run<E: From<Error>>(
         let budget = analyzer.options().batch_tokens * BYTES_PER_PIECE;
         scope.spawn(move || read(records, budget, &tickets, &to_workers, &reader_done));
         for _ in 0..threads {
-            let (from_reader, to_writer) = (from_reader.clone(), to_writer.clone());
+            let (from_reader, to_writer, pool) = (from_reader.clone(), to_writer.clone(), &pool);
             scope.spawn(move || {
                 for Group { number, records } in from_reader {
-                    let outcomes = analyse(analyzer, records);
+                    let outcomes = pool.install(|| analyse(analyzer, records));
                     if to_writer.send(Finished { number, outcomes }).is_err() {
                         return;
                     }
@@ -111,7 +114,14 @@ fn read(
     };
     let (mut number, mut most, mut bytes) = (0, 1, 0);
     let mut group: Vec<Record> = Vec::new();
-    for record in records {
+    let mut records = records;
+    let mut next = || {
+        let clock = Clock::start();
+        let record = records.next();
+        clock.lap(Stage::Read);
+        record
+    };
+    while let Some(record) = next() {
         match record {
             Ok(record) => {
                 bytes += record.as_ref().map_or(0, |a| a.text.len());

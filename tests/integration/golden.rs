@@ -2,13 +2,16 @@
 
 use crate::repo;
 use mujaz::data::StanceKind;
-use mujaz::kernels::Isa;
+use mujaz::kernels::{Kernel, Precision};
 use mujaz::model::cpu::CpuEncoder;
 use mujaz::model::{Device, Encoder, Model, Sequence, Source};
 use serde::Deserialize;
 use std::path::Path;
 
 const TOLERANCE: f32 = 1e-4;
+/// Of hidden states and logits when products are taken in bf16, and in int8.
+const BF16_TOLERANCE: f32 = 0.1;
+const INT8_TOLERANCE: f32 = 0.5;
 
 #[derive(Deserialize)]
 struct Row {
@@ -71,17 +74,22 @@ fn compare(model: &Model, encoder: &dyn Encoder, rows: &[Row], numbers: usize) -
 }
 
 fn check(name: &str, source: &Source, rows: &[Row], numbers: usize) {
-    let candle = Model::load(source, &Device::CandleCpu).unwrap();
+    let candle = Model::load(source, &Device::CandleCpu, None).unwrap();
     let (hidden, heads) = compare(&candle, candle.encoder.as_ref(), rows, numbers);
     println!("{name}: candle differs from PyTorch by {hidden:.1e} (hidden states), {heads:.1e} (heads)");
     assert!(hidden < TOLERANCE && heads < TOLERANCE);
     let files = source.open().unwrap();
     let weights = mujaz::model::weights::Weights::parse(&files.weights, name).unwrap();
-    for isa in Isa::available() {
-        let encoder = CpuEncoder::load(&weights, &candle.config, isa).unwrap();
+    for kernel in Kernel::available() {
+        let encoder = CpuEncoder::load(&weights, &candle.config, kernel).unwrap();
         let (hidden, heads) = compare(&candle, &encoder, rows, numbers);
-        println!("{name}: {isa} kernels differ from PyTorch by {hidden:.1e} (hidden states), {heads:.1e} (heads)");
-        assert!(hidden < TOLERANCE && heads < TOLERANCE);
+        println!("{name}: {kernel} differs from PyTorch by {hidden:.1e} (hidden states), {heads:.1e} (heads)");
+        let tolerance = match kernel.precision() {
+            Precision::F32 => TOLERANCE,
+            Precision::Bf16 => BF16_TOLERANCE,
+            Precision::Int8 => INT8_TOLERANCE,
+        };
+        assert!(hidden < tolerance && heads < tolerance, "{kernel}");
     }
 }
 

@@ -1,0 +1,366 @@
+//! Micro-kernels of AMX: tiles of 32 rows and 32 columns.
+//!
+//! The instructions are written by hand: the standard library has no stable names for them. Where a machine
+//! has none, the tests run these kernels all the same and carry out the instructions themselves; see `emulator`.
+#![allow(unsafe_code)] // assembly; each panel function asserts what its tiles read and write
+
+/// Whether this machine has AMX for bf16 and int8 and the operating system lets us use it.
+pub(super) fn enabled() -> bool {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    return linux::enabled();
+    #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+    false
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(super) use tiles::{bf16_panel, int8_panel};
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod linux {
+    use std::arch::x86_64::__cpuid_count;
+    use std::sync::OnceLock;
+
+    /// Ask the processor, then the kernel, which grants the tiles' state to the process once and for all its threads.
+    pub(super) fn enabled() -> bool {
+        static ENABLED: OnceLock<bool> = OnceLock::new();
+        *ENABLED.get_or_init(|| has_instructions() && is_x86_feature_detected!("avx512f") && permitted())
+    }
+
+    fn has_instructions() -> bool {
+        const BF16: u32 = 1 << 22;
+        const TILE: u32 = 1 << 24;
+        const INT8: u32 = 1 << 25;
+        let leaves = __cpuid_count(0, 0).eax;
+        leaves >= 7 && __cpuid_count(7, 0).edx & (BF16 | TILE | INT8) == BF16 | TILE | INT8
+    }
+
+    fn permitted() -> bool {
+        const ARCH_REQ_XCOMP_PERM: u64 = 0x1023;
+        const XFEATURE_XTILEDATA: u64 = 18;
+        let result: i64;
+        // SAFETY: the system call arch_prctl (158) with these arguments touches no memory of ours; an old
+        // kernel answers with an error.
+        unsafe {
+            std::arch::asm!(
+                "syscall",
+                inlateout("rax") 158i64 => result,
+                in("rdi") ARCH_REQ_XCOMP_PERM,
+                in("rsi") XFEATURE_XTILEDATA,
+                lateout("rcx") _,
+                lateout("r11") _,
+                options(nostack),
+            );
+        }
+        result == 0
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod tiles {
+    use super::super::product::{Columns, Panel, Quantised};
+    use std::arch::asm;
+
+    const WIDTH: usize = 32;
+    const ROWS: usize = 32;
+
+    /// Eight tiles of 16 rows of 64 bytes.
+    #[repr(C, align(64))]
+    struct Config {
+        palette: u8,
+        start_row: u8,
+        reserved: [u8; 14],
+        columns: [u16; 16],
+        rows: [u8; 16],
+    }
+
+    static CONFIG: Config = {
+        let mut config = Config { palette: 1, start_row: 0, reserved: [0; 14], columns: [0; 16], rows: [0; 16] };
+        let mut tile = 0;
+        while tile < 8 {
+            (config.columns[tile], config.rows[tile]) = (64, 16);
+            tile += 1;
+        }
+        config
+    };
+
+    /// `tile[32, 32] = Σ x[32, k] · weights[k, 32]` with the instruction named, all strides in bytes.
+    macro_rules! multiply {
+        ($instruction:literal, $x:expr, $x_stride:expr, $weights:expr, $steps:expr, $tile:expr) => {
+            asm!(
+                "ldtilecfg [{config}]",
+                "tilezero tmm0",
+                "tilezero tmm1",
+                "tilezero tmm2",
+                "tilezero tmm3",
+                "2:",
+                "tileloadd tmm4, [{upper} + {x_stride}*1]",
+                "tileloadd tmm6, [{weights} + {stride}*1]",
+                concat!($instruction, " tmm0, tmm4, tmm6"),
+                "tileloadd tmm7, [{weights} + {stride}*1 + 64]",
+                concat!($instruction, " tmm1, tmm4, tmm7"),
+                "tileloadd tmm5, [{lower} + {x_stride}*1]",
+                concat!($instruction, " tmm2, tmm5, tmm6"),
+                concat!($instruction, " tmm3, tmm5, tmm7"),
+                "add {upper}, 64",
+                "add {lower}, 64",
+                "add {weights}, 2048",
+                "dec {steps}",
+                "jnz 2b",
+                "tilestored [{tile} + {stride}*1], tmm0",
+                "tilestored [{tile} + {stride}*1 + 64], tmm1",
+                "tilestored [{tile} + {stride}*1 + 2048], tmm2",
+                "tilestored [{tile} + {stride}*1 + 2112], tmm3",
+                "tilerelease",
+                config = in(reg) &CONFIG,
+                upper = inout(reg) $x => _,
+                lower = inout(reg) $x.add(16 * $x_stride) => _,
+                weights = inout(reg) $weights => _,
+                steps = inout(reg) $steps => _,
+                x_stride = in(reg) $x_stride,
+                stride = in(reg) 128usize,
+                tile = in(reg) $tile,
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                options(nostack),
+            )
+        };
+    }
+
+    /// `x` holds `ROW_BLOCK` rows at least, whatever stands in those past the panel's; see `rows::round_bf16`.
+    pub(in super::super) fn bf16_panel(panel: &Panel<'_>, x: &[u16], weights: &[u32], out: &mut [f32], tile: &mut [f32]) {
+        assert!(x.len() >= panel.rows.next_multiple_of(ROWS) * panel.groups * 2 && weights.len() == panel.groups * WIDTH);
+        assert!(panel.groups > 0 && panel.groups.is_multiple_of(16) && tile.len() >= ROWS * WIDTH);
+        for row in (0..panel.rows).step_by(ROWS) {
+            // SAFETY: AMX kernels are only made where its use was granted. 32 rows of `groups` pairs from
+            // `row` on, a panel of weights and a tile's room are there, as asserted; 16 pairs a step.
+            unsafe {
+                multiply!(
+                    "tdpbf16ps",
+                    x.as_ptr().add(row * panel.groups * 2).cast::<u8>(),
+                    panel.groups * 4,
+                    weights.as_ptr(),
+                    panel.groups / 16,
+                    tile.as_mut_ptr()
+                );
+            }
+            // SAFETY: AVX-512F is there wherever AMX is.
+            unsafe {
+                add_bias(tile, panel);
+                store(panel, row, out, tile);
+            }
+        }
+    }
+
+    pub(in super::super) fn int8_panel(
+        panel: &Panel<'_>,
+        x: Quantised<'_>,
+        weights: &[i8],
+        columns: Columns<'_>,
+        out: &mut [f32],
+        tile: &mut [f32],
+    ) {
+        let depth = panel.groups * 4;
+        assert!(x.bytes.len() >= panel.rows.next_multiple_of(ROWS) * depth && weights.len() == depth * WIDTH);
+        assert!(depth > 0 && depth.is_multiple_of(64) && tile.len() >= ROWS * WIDTH && x.scales.len() >= panel.rows);
+        for row in (0..panel.rows).step_by(ROWS) {
+            // SAFETY: as in `bf16_panel`; 64 bytes a step.
+            unsafe {
+                multiply!("tdpbusd", x.bytes.as_ptr().add(row * depth), depth, weights.as_ptr(), depth / 64, tile.as_mut_ptr());
+            }
+            let rows = ROWS.min(panel.rows - row);
+            // SAFETY: AVX-512F is there wherever AMX is.
+            unsafe {
+                scale(&mut tile[..rows * WIDTH], &x.scales[row..row + rows], columns, panel);
+                store(panel, row, out, tile);
+            }
+        }
+    }
+
+    #[target_feature(enable = "avx512f")]
+    fn add_bias(tile: &mut [f32], panel: &Panel<'_>) {
+        for row in tile.chunks_exact_mut(WIDTH) {
+            row.iter_mut().zip(panel.bias).for_each(|(x, b)| *x += b);
+        }
+    }
+
+    /// Sums in 32-bit integers, in place, to what they stand for, and the bias.
+    #[target_feature(enable = "avx512f")]
+    fn scale(tile: &mut [f32], scales: &[f32], columns: Columns<'_>, panel: &Panel<'_>) {
+        for (row, &scale) in tile.chunks_exact_mut(WIDTH).zip(scales) {
+            for (((x, &offset), &column), &bias) in row.iter_mut().zip(columns.offsets).zip(columns.scales).zip(panel.bias) {
+                *x = (x.to_bits() as i32 - offset) as f32 * (scale * column) + bias;
+            }
+        }
+    }
+
+    /// Bring the rows of a tile that the panel has into `out`.
+    #[target_feature(enable = "avx512f")]
+    fn store(panel: &Panel<'_>, row: usize, out: &mut [f32], tile: &[f32]) {
+        let rows = ROWS.min(panel.rows - row);
+        if panel.columns == WIDTH {
+            for (r, tile) in tile.chunks_exact(WIDTH).take(rows).enumerate() {
+                out[(row + r) * panel.out_stride..][..WIDTH].copy_from_slice(tile);
+            }
+        }
+        panel.finish(row, rows, WIDTH, out, tile);
+    }
+}
+
+/// AMX kernels for the tests of a machine that has AVX-512 but no AMX: its instructions are carried out by a
+/// handler of the signal for illegal instructions.
+#[cfg(test)]
+pub(super) fn emulated() -> Vec<super::Kernel> {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if !enabled() && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw") {
+        emulator::install();
+        let kernel = |precision| super::Kernel { isa: super::Isa::Amx, precision };
+        return vec![kernel(super::Precision::Bf16), kernel(super::Precision::Int8)];
+    }
+    Vec::new()
+}
+
+#[cfg(all(test, target_arch = "x86_64", target_os = "linux"))]
+mod emulator {
+    use std::cell::RefCell;
+    use std::sync::Once;
+
+    const ROW: usize = 64;
+    type Tile = [[u8; ROW]; 16];
+
+    struct State {
+        configured: bool,
+        tiles: [Tile; 8],
+    }
+
+    thread_local! {
+        static STATE: RefCell<State> = const { RefCell::new(State { configured: false, tiles: [[[0; ROW]; 16]; 8] }) };
+    }
+
+    pub(super) fn install() {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            // SAFETY: a handler with the signature that SA_SIGINFO asks for; the action is zeroed before.
+            unsafe {
+                let mut action: libc::sigaction = std::mem::zeroed();
+                action.sa_sigaction = handle as *const () as usize;
+                action.sa_flags = libc::SA_SIGINFO;
+                assert_eq!(libc::sigaction(libc::SIGILL, &action, std::ptr::null_mut()), 0);
+            }
+        });
+    }
+
+    extern "C" fn handle(_: libc::c_int, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
+        // SAFETY: the system hands the thread's registers over, with the address of an instruction of this program.
+        unsafe {
+            let registers = &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs;
+            let at = registers[libc::REG_RIP as usize] as *const u8;
+            let length = STATE.with_borrow_mut(|state| state.execute(at, registers));
+            if length == 0 {
+                libc::abort();
+            }
+            registers[libc::REG_RIP as usize] += length;
+        }
+    }
+
+    /// Registers of an address by their number in the instruction.
+    const NUMBERED: [i32; 16] = [
+        libc::REG_RAX,
+        libc::REG_RCX,
+        libc::REG_RDX,
+        libc::REG_RBX,
+        libc::REG_RSP,
+        libc::REG_RBP,
+        libc::REG_RSI,
+        libc::REG_RDI,
+        libc::REG_R8,
+        libc::REG_R9,
+        libc::REG_R10,
+        libc::REG_R11,
+        libc::REG_R12,
+        libc::REG_R13,
+        libc::REG_R14,
+        libc::REG_R15,
+    ];
+
+    impl State {
+        /// Carry out the instruction at `at`; its length, or 0 where it is none of AMX.
+        unsafe fn execute(&mut self, at: *const u8, registers: &[i64; 23]) -> i64 {
+            let byte = |i: usize| unsafe { usize::from(*at.add(i)) };
+            if byte(0) != 0xC4 || byte(1) & 0x1F != 2 {
+                return 0;
+            }
+            let (high_index, high_base) = ((!byte(1) >> 6 & 1) << 3, (!byte(1) >> 5 & 1) << 3);
+            let (source, prefix) = (!byte(2) >> 3 & 15, byte(2) & 3);
+            let (opcode, modrm) = (byte(3), byte(4));
+            let (mode, reg, rm) = (modrm >> 6, modrm >> 3 & 7, modrm & 7);
+            let register = |number: usize| registers[NUMBERED[number] as usize] as usize;
+            if mode == 3 {
+                match (opcode, prefix) {
+                    (0x49, 0) => self.configured = false,               // tilerelease
+                    (0x49, 3) => self.tiles[reg] = [[0; ROW]; 16],      // tilezero
+                    (0x5C, 2) => self.multiply(reg, rm, source, true),  // tdpbf16ps
+                    (0x5E, 1) => self.multiply(reg, rm, source, false), // tdpbusd
+                    _ => return 0,
+                }
+                return 5;
+            }
+            let (mut base, mut stride, mut length) = (rm | high_base, 0, 5);
+            if rm == 4 {
+                let sib = byte(5);
+                base = sib & 7 | high_base;
+                stride = register(sib >> 3 & 7 | high_index) << (sib >> 6);
+                length = 6;
+            }
+            let displacement = match mode {
+                1 => i64::from(byte(length) as u8 as i8),
+                2 => unsafe { i64::from(at.add(length).cast::<i32>().read_unaligned()) },
+                _ => 0,
+            };
+            length += [0, 1, 4][mode];
+            let address = register(base).wrapping_add_signed(displacement as isize);
+            let row = |i: usize| (address + i * stride) as *mut u8;
+            match (opcode, prefix) {
+                (0x49, 0) => self.configured = unsafe { *(address as *const u8) } == 1, // ldtilecfg
+                (0x4B, 3) => {
+                    // tileloadd
+                    for (i, to) in self.tiles[reg].iter_mut().enumerate() {
+                        unsafe { to.copy_from_slice(std::slice::from_raw_parts(row(i), ROW)) };
+                    }
+                }
+                (0x4B, 2) => {
+                    // tilestored
+                    for (i, from) in self.tiles[reg].iter().enumerate() {
+                        unsafe { std::slice::from_raw_parts_mut(row(i), ROW) }.copy_from_slice(from);
+                    }
+                }
+                _ => return 0,
+            }
+            length as i64
+        }
+
+        /// `out[m, n] += Σ a[m, k] · b[k, n]` over groups of four bytes.
+        fn multiply(&mut self, out: usize, a: usize, b: usize, bf16: bool) {
+            if !self.configured {
+                unsafe { libc::abort() };
+            }
+            let four = |tile: &Tile, row: usize, column: usize| -> [u8; 4] { std::array::from_fn(|i| tile[row][4 * column + i]) };
+            let half = |x: [u8; 4], i: usize| f32::from_bits(u32::from(u16::from_le_bytes([x[2 * i], x[2 * i + 1]])) << 16);
+            for m in 0..16 {
+                for n in 0..16 {
+                    let mut sum = four(&self.tiles[out], m, n);
+                    for k in 0..16 {
+                        let (x, w) = (four(&self.tiles[a], m, k), four(&self.tiles[b], k, n));
+                        sum = if bf16 {
+                            let dot = half(x, 0) * half(w, 0) + half(x, 1) * half(w, 1);
+                            (f32::from_le_bytes(sum) + dot).to_le_bytes()
+                        } else {
+                            let dot: i32 = (0..4).map(|i| i32::from(x[i]) * i32::from(w[i] as i8)).sum();
+                            (i32::from_le_bytes(sum) + dot).to_le_bytes()
+                        };
+                    }
+                    self.tiles[out][m][4 * n..][..4].copy_from_slice(&sum);
+                }
+            }
+        }
+    }
+}

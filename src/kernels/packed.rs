@@ -1,0 +1,239 @@
+//! A matrix in the order that the micro-kernels read it.
+#![allow(unsafe_code)] // calls of the same safe loops compiled for other instruction sets
+
+use super::memory::Aligned;
+use super::rows::{bf16_of, dispatch, round_row};
+use super::{Isa, Kernel, Precision};
+
+/// Inputs that are packed for all columns of a panel before the next ones, so that writes stay in the cache.
+const PACK_BLOCK: usize = 64;
+
+/// A `[inputs, outputs]` matrix in column panels of two vectors.
+///
+/// Panel `p` holds the columns `p · width ..`; inputs stand in groups of 1 (f32), 2 (bf16) or 4 (int8), and
+/// a panel holds group after group, in it column after column, in it the inputs of the group: what one
+/// broadcast of a group of activations meets in one vector, and what AMX reads as a tile. The last panel and
+/// the last group are padded with zeros.
+#[derive(Clone, Debug)]
+pub struct Packed {
+    kernel: Kernel,
+    inputs: usize,
+    outputs: usize,
+    pub(super) data: Data,
+    /// int8: what one step of a column's weights stands for.
+    pub(super) scales: Vec<f32>,
+    /// int8: 128 · the sum of a column's weights, which activations raised by 128 give too much.
+    pub(super) offsets: Vec<i32>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Data {
+    F32(Aligned<f32>),
+    /// Pairs of bf16 as they stand in memory.
+    Bf16(Aligned<u32>),
+    Int8(Aligned<i8>),
+}
+
+impl Packed {
+    /// An empty matrix to be filled by [`Packed::pack_columns`] or [`Packed::pack_rows`].
+    pub fn new(kernel: Kernel) -> Self {
+        let data = match kernel.precision {
+            Precision::F32 => Data::F32(Aligned::default()),
+            Precision::Bf16 => Data::Bf16(Aligned::default()),
+            Precision::Int8 => Data::Int8(Aligned::default()),
+        };
+        Self { kernel, inputs: 0, outputs: 0, data, scales: Vec::new(), offsets: Vec::new() }
+    }
+
+    /// Pack a weight `[outputs, inputs]` as `torch.nn.Linear` stores it.
+    pub fn from_linear(weight: &[f32], outputs: usize, inputs: usize, kernel: Kernel) -> Self {
+        assert_eq!(weight.len(), outputs * inputs);
+        let mut packed = Self::new(kernel);
+        packed.pack_columns(weight, inputs, inputs, outputs);
+        packed
+    }
+
+    fn reshape(&mut self, inputs: usize, outputs: usize) {
+        (self.inputs, self.outputs) = (inputs, outputs);
+        let size = self.depth() * outputs.div_ceil(self.width()) * self.width();
+        match &mut self.data {
+            Data::F32(data) => data.resize(size),
+            Data::Bf16(data) => data.resize(size / 2),
+            Data::Int8(data) => data.resize(size),
+        }
+    }
+
+    /// Pack `[outputs, inputs]` numbers whose rows, the columns of the matrix, stand `stride` apart.
+    pub fn pack_columns(&mut self, source: &[f32], stride: usize, inputs: usize, outputs: usize) {
+        self.reshape(inputs, outputs);
+        let (depth, width, isa) = (self.depth(), self.width(), self.kernel.isa);
+        let columns = |panel: usize| (0..width).map(move |c| panel * width + c);
+        let column = |o: usize| if o < outputs { &source[o * stride..][..inputs] } else { &[] };
+        match &mut self.data {
+            Data::F32(data) => {
+                for (panel, data) in data.chunks_exact_mut((depth * width).max(1)).enumerate() {
+                    for first in (0..depth).step_by(PACK_BLOCK) {
+                        for (c, o) in columns(panel).enumerate() {
+                            let column = column(o);
+                            for k in first..depth.min(first + PACK_BLOCK) {
+                                data[k * width + c] = column.get(k).copied().unwrap_or(0.0);
+                            }
+                        }
+                    }
+                }
+            }
+            Data::Bf16(data) => {
+                let data: &mut [u32] = data;
+                dispatch!(isa, pair_columns(data: &mut [u32], source: &[f32], stride: usize, inputs: usize, outputs: usize, width: usize));
+            }
+            Data::Int8(data) => {
+                // Products of AVX2 are summed in pairs in 16 bits, which 7 bits of weight cannot overflow.
+                let most = if isa == Isa::Avx2 { 63.0 } else { 127.0 };
+                self.scales.clear();
+                self.offsets.clear();
+                for (panel, data) in data.chunks_exact_mut((depth * width).max(1)).enumerate() {
+                    data.fill(0);
+                    for (c, o) in columns(panel).enumerate() {
+                        let column = column(o);
+                        let largest = column.iter().fold(0.0f32, |m, x| m.max(x.abs()));
+                        let scale = if largest > 0.0 { largest / most } else { 1.0 };
+                        let mut sum = 0i32;
+                        for (k, x) in column.iter().enumerate() {
+                            let q = (x / scale).round_ties_even().clamp(-most, most) as i8;
+                            sum += i32::from(q);
+                            data[k / 4 * 4 * width + c * 4 + k % 4] = q;
+                        }
+                        self.scales.push(scale);
+                        self.offsets.push(128 * sum);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Pack `[inputs, outputs]` numbers whose rows stand `stride` apart. Not for int8.
+    pub fn pack_rows(&mut self, source: &[f32], stride: usize, inputs: usize, outputs: usize) {
+        self.reshape(inputs, outputs);
+        let (depth, width, isa) = (self.depth(), self.width(), self.kernel.isa);
+        let row = |k: usize, panel: usize| {
+            let start = panel * width;
+            if k < inputs { &source[k * stride + start..][..width.min(outputs - start)] } else { &[] }
+        };
+        match &mut self.data {
+            Data::F32(data) => {
+                for (panel, data) in data.chunks_exact_mut((depth * width).max(1)).enumerate() {
+                    for (k, data) in data.chunks_exact_mut(width).enumerate() {
+                        let row = row(k, panel);
+                        data[..row.len()].copy_from_slice(row);
+                        data[row.len()..].fill(0.0);
+                    }
+                }
+            }
+            Data::Bf16(data) => {
+                let data: &mut [u32] = data;
+                dispatch!(isa, pair_rows(data: &mut [u32], source: &[f32], stride: usize, inputs: usize, outputs: usize, width: usize));
+            }
+            Data::Int8(_) => unreachable!("attention is not quantised"),
+        }
+    }
+
+    /// Rows of the matrix.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Columns of the matrix.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// The kernel that it is packed for.
+    pub fn kernel(&self) -> Kernel {
+        self.kernel
+    }
+
+    /// Inputs with padding: whole tiles of AMX, whatever the kernel, so that all of a precision share one layout.
+    pub(super) fn depth(&self) -> usize {
+        match self.kernel.precision {
+            Precision::F32 => self.inputs,
+            Precision::Bf16 => self.inputs.next_multiple_of(32),
+            Precision::Int8 => self.inputs.next_multiple_of(64),
+        }
+    }
+
+    pub(super) fn width(&self) -> usize {
+        self.kernel.panel_width()
+    }
+}
+
+/// Columns, as rows of `source`, to panels of pairs.
+#[inline(always)]
+fn pair_columns(data: &mut [u32], source: &[f32], stride: usize, inputs: usize, outputs: usize, width: usize) {
+    let mut halves = [0u16; PACK_BLOCK];
+    let groups = inputs.next_multiple_of(32) / 2;
+    for (panel, data) in data.chunks_exact_mut((groups * width).max(1)).enumerate() {
+        for (first, data) in (0..inputs).step_by(PACK_BLOCK).zip(data.chunks_mut(PACK_BLOCK / 2 * width)) {
+            let count = PACK_BLOCK.min(inputs - first);
+            for c in 0..width {
+                let o = panel * width + c;
+                let part = if o < outputs { &source[o * stride + first..][..count] } else { &[] };
+                round_row(part, &mut halves);
+                for (row, pair) in data.chunks_exact_mut(width).zip(halves.chunks_exact(2)) {
+                    row[c] = u32::from(pair[0]) | u32::from(pair[1]) << 16;
+                }
+            }
+        }
+    }
+}
+
+/// Rows to panels of pairs.
+#[inline(always)]
+fn pair_rows(data: &mut [u32], source: &[f32], stride: usize, inputs: usize, outputs: usize, width: usize) {
+    let groups = inputs.next_multiple_of(32) / 2;
+    for (panel, data) in data.chunks_exact_mut((groups * width).max(1)).enumerate() {
+        let first = panel * width;
+        let columns = width.min(outputs - first);
+        for (pair, data) in data.chunks_exact_mut(width).enumerate() {
+            let row = |k: usize| if k < inputs { &source[k * stride + first..][..columns] } else { &[] };
+            let (low, high) = (row(2 * pair), row(2 * pair + 1));
+            if let (Ok(low), Ok(high)) = (<&[f32; 32]>::try_from(low), <&[f32; 32]>::try_from(high)) {
+                for ((pair, &l), &h) in data.iter_mut().zip(low).zip(high) {
+                    *pair = bf16_of(l) | bf16_of(h) << 16;
+                }
+                continue;
+            }
+            for (i, pair) in data.iter_mut().enumerate() {
+                let at = |row: &[f32]| row.get(i).map_or(0, |&x| bf16_of(x));
+                *pair = at(low) | at(high) << 16;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{kernels, numbers};
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn rows_and_columns_pack_the_same_matrix(inputs in 1usize..90, outputs in 1usize..70, seed in 1u64..99) {
+            let by_column = numbers(inputs * outputs, seed);
+            let by_row: Vec<f32> = (0..inputs * outputs).map(|i| by_column[i % outputs * inputs + i / outputs]).collect();
+            for kernel in kernels().into_iter().filter(|k| k.precision() != Precision::Int8) {
+                let a = Packed::from_linear(&by_column, outputs, inputs, kernel);
+                let mut b = Packed::new(kernel);
+                // Memory that was used before must not shine through.
+                b.pack_rows(&numbers(100 * 100, 5), 100, 100, 100);
+                b.pack_rows(&by_row, outputs, inputs, outputs);
+                match (&a.data, &b.data) {
+                    (Data::F32(a), Data::F32(b)) => prop_assert_eq!(&a[..], &b[..]),
+                    (Data::Bf16(a), Data::Bf16(b)) => prop_assert_eq!(&a[..], &b[..]),
+                    _ => prop_assert!(false),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! Matrix products against a packed matrix, with what follows them done while a tile is in the cache.
+
+use super::memory::Aligned;
+use super::packed::{Data, Packed};
+use super::rows::{gelu, quantise, round_bf16};
+use super::{Isa, Precision, amx, portable};
+#[cfg(target_arch = "x86_64")]
+use super::{avx2, avx512};
+
+/// Rows of activations that are multiplied while they stay in the second-level cache; a multiple of every tile's rows.
+pub(super) const ROW_BLOCK: usize = 96;
+
+/// Rows of activations: `count` rows of the matrix's inputs, `stride` apart.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a> {
+    /// The numbers.
+    pub data: &'a [f32],
+    /// From one row to the next.
+    pub stride: usize,
+    /// How many rows.
+    pub count: usize,
+}
+
+/// What is done to a product's columns.
+#[derive(Clone, Copy, Debug)]
+pub enum After<'a> {
+    /// Nothing.
+    Nothing,
+    /// `x + bias`.
+    Bias(&'a [f32]),
+    /// `gelu(x + bias)`, the erf form, absolute error below 1e-6.
+    Gelu(&'a [f32]),
+}
+
+/// Memory for activations in the kernel's numbers, reused from call to call.
+#[derive(Debug, Default)]
+pub struct Operand {
+    pub(super) halves: Aligned<u16>,
+    pub(super) bytes: Aligned<u8>,
+    pub(super) scales: Vec<f32>,
+    pub(super) tile: Aligned<f32>,
+}
+
+/// A block of rows against one panel of columns. The micro-kernels rely on what [`product`] asserts.
+pub(super) struct Panel<'a> {
+    /// Columns of the panel that are wanted.
+    pub columns: usize,
+    /// Rows of the block.
+    pub rows: usize,
+    /// Groups of inputs, padded.
+    pub groups: usize,
+    pub out_stride: usize,
+    /// What the sums begin with: the columns' bias, zeros behind it.
+    pub bias: &'a [f32; 32],
+    pub gelu: bool,
+}
+
+/// `out[r, c] = after(Σ_k x[r, k] · b[k, c])`; `out` is row-major with the stride given.
+pub fn product(x: Rows<'_>, b: &Packed, out: &mut [f32], out_stride: usize, after: After<'_>, operand: &mut Operand) {
+    let (inputs, outputs) = (b.inputs(), b.outputs());
+    if x.count == 0 || outputs == 0 {
+        return;
+    }
+    let fits = |columns: usize, stride: usize, length: usize| {
+        let end = (x.count - 1).checked_mul(stride).and_then(|start| start.checked_add(columns));
+        columns <= stride && end.is_some_and(|end| end <= length)
+    };
+    assert!(fits(inputs, x.stride, x.data.len()), "activations out of bounds");
+    assert!(fits(outputs, out_stride, out.len()), "output out of bounds");
+    if let After::Bias(bias) | After::Gelu(bias) = after {
+        assert_eq!(bias.len(), outputs, "one bias a column");
+    }
+    let kernel = b.kernel();
+    for first in (0..x.count).step_by(ROW_BLOCK) {
+        let rows = ROW_BLOCK.min(x.count - first);
+        let block = Rows { data: &x.data[first * x.stride..], stride: x.stride, count: rows };
+        match kernel.precision() {
+            Precision::F32 => {}
+            Precision::Bf16 => round_bf16(kernel.isa(), block, inputs, b.depth(), &mut operand.halves),
+            Precision::Int8 => quantise(kernel.isa(), block, inputs, b.depth(), &mut operand.bytes, &mut operand.scales),
+        }
+        panels(block, b, &mut out[first * out_stride..], out_stride, after, operand);
+    }
+}
+
+/// The product of a block of rows whose numbers, unless the kernel reads f32, stand in `operand` already.
+pub(super) fn panels(block: Rows<'_>, b: &Packed, out: &mut [f32], out_stride: usize, after: After<'_>, operand: &mut Operand) {
+    operand.tile.resize(32 * 32);
+    let (outputs, width) = (b.outputs(), b.width());
+    for panel in 0..outputs.div_ceil(width) {
+        let column = panel * width;
+        let columns = width.min(outputs - column);
+        let mut bias = [0.0; 32];
+        if let After::Bias(all) | After::Gelu(all) = after {
+            bias[..columns].copy_from_slice(&all[column..][..columns]);
+        }
+        let gelu = matches!(after, After::Gelu(_));
+        let job = Panel { columns, rows: block.count, groups: 0, out_stride, bias: &bias, gelu };
+        job.run(block, b, panel, &mut out[column..], operand);
+    }
+}
+
+impl Panel<'_> {
+    fn run(mut self, x: Rows<'_>, b: &Packed, panel: usize, out: &mut [f32], operand: &mut Operand) {
+        let width = b.width();
+        match &b.data {
+            Data::F32(data) => {
+                self.groups = b.inputs();
+                let weights = &data[panel * self.groups * width..][..self.groups * width];
+                match b.kernel().isa() {
+                    #[cfg(target_arch = "x86_64")]
+                    Isa::Amx | Isa::Avx512 => avx512::f32_panel(&self, x, weights, out, &mut operand.tile),
+                    #[cfg(target_arch = "x86_64")]
+                    Isa::Avx2 => avx2::f32_panel(&self, x, weights, out, &mut operand.tile),
+                    _ => portable::f32_panel(&self, x, weights, out),
+                }
+            }
+            Data::Bf16(data) => {
+                self.groups = b.depth() / 2;
+                let weights = &data[panel * self.groups * width..][..self.groups * width];
+                match b.kernel().isa() {
+                    #[cfg(target_arch = "x86_64")]
+                    Isa::Amx => amx::bf16_panel(&self, &operand.halves, weights, out, &mut operand.tile),
+                    #[cfg(target_arch = "x86_64")]
+                    Isa::Avx512 => avx512::bf16_panel(&self, &operand.halves, weights, out, &mut operand.tile),
+                    _ => portable::bf16_panel(&self, &operand.halves, weights, out),
+                }
+            }
+            Data::Int8(data) => {
+                self.groups = b.depth() / 4;
+                let weights = &data[panel * self.groups * 4 * width..][..self.groups * 4 * width];
+                let columns = Columns { scales: &b.scales[panel * width..][..width], offsets: &b.offsets[panel * width..][..width] };
+                let x = Quantised { bytes: &operand.bytes, scales: &operand.scales };
+                match b.kernel().isa() {
+                    #[cfg(target_arch = "x86_64")]
+                    Isa::Amx => amx::int8_panel(&self, x, weights, columns, out, &mut operand.tile),
+                    #[cfg(target_arch = "x86_64")]
+                    Isa::Avx512 => avx512::int8_panel(&self, x, weights, columns, out, &mut operand.tile),
+                    #[cfg(target_arch = "x86_64")]
+                    Isa::Avx2 => avx2::int8_panel(&self, x, weights, columns, out, &mut operand.tile),
+                    _ => portable::int8_panel(&self, x, weights, columns, out),
+                }
+            }
+        }
+    }
+
+    /// Where a tile of `rows` rows from `row` on goes: into `out`, or beside it where the panel is cut off.
+    pub(super) fn target<'o>(
+        &self,
+        row: usize,
+        rows: usize,
+        width: usize,
+        out: &'o mut [f32],
+        tile: &'o mut [f32],
+    ) -> (&'o mut [f32], usize) {
+        if self.columns == width {
+            let out = &mut out[row * self.out_stride..];
+            assert!(out.len() >= (rows - 1) * self.out_stride + width);
+            (out, self.out_stride)
+        } else {
+            assert!(tile.len() >= rows * width);
+            (tile, width)
+        }
+    }
+
+    /// Bring a tile beside `out` into it where it is, and do what follows the product.
+    #[inline(always)]
+    pub(super) fn finish(&self, row: usize, rows: usize, width: usize, out: &mut [f32], tile: &[f32]) {
+        if !self.gelu && self.columns == width {
+            return;
+        }
+        for r in 0..rows {
+            let out = &mut out[(row + r) * self.out_stride..][..self.columns];
+            if self.columns < width {
+                out.copy_from_slice(&tile[r * width..][..self.columns]);
+            }
+            if self.gelu {
+                gelu(out);
+            }
+        }
+    }
+}
+
+/// Activations in 8 bits, raised by 128, and what one step of each row stands for.
+#[derive(Clone, Copy)]
+pub(super) struct Quantised<'a> {
+    pub bytes: &'a [u8],
+    pub scales: &'a [f32],
+}
+
+/// Scale and offset of each column of a panel.
+#[derive(Clone, Copy)]
+pub(super) struct Columns<'a> {
+    pub scales: &'a [f32],
+    pub offsets: &'a [i32],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Kernel;
+    use super::super::testing::{kernels, numbers};
+    use super::*;
+    use proptest::prelude::*;
+
+    fn run(x: &[f32], inputs: usize, b: &Packed, after: After<'_>) -> Vec<f32> {
+        let count = x.len() / inputs;
+        let mut out = vec![f32::NAN; count * b.outputs()];
+        product(Rows { data: x, stride: inputs, count }, b, &mut out, b.outputs(), after, &mut Operand::default());
+        out
+    }
+
+    fn reference(a: &[f32], w: &[f32], rows: usize, inputs: usize, outputs: usize) -> Vec<f32> {
+        let dot = |r: usize, o: usize| -> f64 { (0..inputs).map(|k| f64::from(a[r * inputs + k]) * f64::from(w[o * inputs + k])).sum() };
+        (0..rows * outputs).map(|i| dot(i / outputs, i % outputs) as f32).collect()
+    }
+
+    /// The largest error of a product of numbers in [-1, 1): each rounds both factors by its precision.
+    fn tolerance(kernel: Kernel, inputs: usize) -> f32 {
+        match kernel.precision() {
+            Precision::F32 => 1e-4,
+            Precision::Bf16 => inputs as f32 / 128.0 * 0.5 + 1e-3,
+            Precision::Int8 => inputs as f32 / 63.0 * 0.75 + 1e-3,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn every_kernel_agrees_with_a_double_precision_sum(
+            rows in 1usize..40, inputs in 1usize..90, outputs in 1usize..80, seed in 1u64..1000,
+        ) {
+            let (a, w) = (numbers(rows * inputs, seed), numbers(outputs * inputs, seed + 1));
+            let expected = reference(&a, &w, rows, inputs, outputs);
+            for kernel in kernels() {
+                let out = run(&a, inputs, &Packed::from_linear(&w, outputs, inputs, kernel), After::Nothing);
+                for (got, want) in out.iter().zip(&expected) {
+                    prop_assert!((got - want).abs() < tolerance(kernel, inputs), "{kernel}: {got} for {want}");
+                }
+            }
+        }
+
+        #[test]
+        fn every_kernel_agrees_with_the_portable_twin_of_its_precision(
+            rows in 1usize..40, inputs in 1usize..200, outputs in 1usize..80, seed in 1u64..1000,
+        ) {
+            let (a, w, bias) = (numbers(rows * inputs, seed), numbers(outputs * inputs, seed + 1), numbers(outputs, seed + 2));
+            for kernel in kernels() {
+                let twin = Kernel { isa: Isa::Portable, ..kernel };
+                for after in [After::Nothing, After::Bias(&bias), After::Gelu(&bias)] {
+                    let got = run(&a, inputs, &Packed::from_linear(&w, outputs, inputs, kernel), after);
+                    let want = run(&a, inputs, &Packed::from_linear(&w, outputs, inputs, twin), after);
+                    // Weights have 7 bits under AVX2 and 8 under the twin.
+                    let within = if kernel.to_string() == "avx2-int8" { tolerance(kernel, inputs) } else { 1e-4 };
+                    for (got, want) in got.iter().zip(&want) {
+                        prop_assert!((got - want).abs() < within, "{kernel}: {got} for {want}");
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn a_row_is_the_same_bits_alone_and_in_a_batch(rows in 2usize..120, pick in 0usize..120, seed in 1u64..99) {
+            let (inputs, outputs, pick) = (48, 37, pick % rows);
+            let (a, w, bias) = (numbers(rows * inputs, seed), numbers(outputs * inputs, seed + 1), numbers(outputs, seed + 2));
+            for kernel in kernels() {
+                let packed = Packed::from_linear(&w, outputs, inputs, kernel);
+                let all = run(&a, inputs, &packed, After::Gelu(&bias));
+                let one = run(&a[pick * inputs..][..inputs], inputs, &packed, After::Gelu(&bias));
+                prop_assert_eq!(&all[pick * outputs..][..outputs], &one[..], "{}", kernel);
+            }
+        }
+    }
+
+    #[test]
+    fn rows_of_zeros_and_of_one_huge_number_stay_finite_in_every_kernel() {
+        let w = numbers(40 * 64, 3);
+        let mut x = vec![0.0f32; 2 * 64];
+        x[70] = 3e4;
+        for kernel in kernels() {
+            let out = run(&x, 64, &Packed::from_linear(&w, 40, 64, kernel), After::Nothing);
+            assert!(out[..40].iter().all(|&y| y == 0.0), "{kernel}");
+            let want = 3e4 * w[6];
+            assert!((out[40] - want).abs() <= 0.02 * want.abs() + 1.0, "{kernel}: {} for {want}", out[40]);
+        }
+    }
+}
