@@ -73,7 +73,8 @@ HEADLINES = {
     "society": r"اللاجئين|لاجئ|المهاجرين|العنف ضد|حقوق المرأة|الطلاق|الأيتام|ذوي الإعاقة|الفقر|الهجرة",
 }
 # How often an annotated article is repeated in train: they are few, and the ones that the labels are defined by.
-ANNOTATED_REPEATS = {"entities": 3, "topics": 10, "stance": 3, "extract": 6}
+ANNOTATED_REPEATS = {"entities": 2, "topics": 5, "stance": 2, "extract": 4}
+DEV_AMONG = 300  # of a section, or a source, this many shuffled articles are candidates for dev
 STANCE_WORDS = 130  # words that fit a stance window together with target and title, about
 MONTH = re.compile(r"\d+")
 
@@ -249,8 +250,8 @@ def topics(data, rng, cap):
     train, dev = [], []
     for (name, _), records in sorted(buckets.items()):
         rng.shuffle(records)
-        for record in records[:cap]:
-            held = stable(record["id"], 12) == 0 and not record.get("weak") and len(record.get("topics_any", [])) == 1
+        for i, record in enumerate(records[:cap]):
+            held = i < DEV_AMONG and stable(record["id"], 12) == 0 and not record.get("weak") and len(record.get("topics_any", [])) == 1
             (dev if held else train).append(record)
     return train, dev
 
@@ -463,16 +464,31 @@ def extract_record(record):
 
 
 def annotated(data, label_files):
-    """(train, dev, ids that they have in the raw sets) of the annotated articles: every fourth is dev, by number, in
-    all four tasks; articles of train that copy one of dev are left out."""
+    """(train, dev, ids that they have in the raw sets) of the annotated articles: every fourth of those numbered is dev,
+    in all four tasks; articles of train that copy one of dev are left out. Labels may also name articles of the raw
+    news sets, by the ids there: those are all train."""
     articles = {a["id"]: a for a in corpus.read_jsonl(data / "annotated/articles.jsonl")}
+    labels = [label for path in label_files for label in corpus.read_jsonl(path)]
+    articles |= raw_articles(data, {label["id"] for label in labels} - articles.keys())
     train, dev, raw = [], [], set()
-    for path in label_files:
-        for label in corpus.read_jsonl(path):
-            held = int(label["id"].split("-")[1]) % 4 == 0
-            (dev if held else train).append(annotated_record(articles[label["id"]], label))
-            raw.add(articles[label["id"]]["sid"])
+    for label in labels:
+        article = articles[label["id"]]
+        held = "/" not in label["id"] and int(label["id"].split("-")[1]) % 4 == 0
+        (dev if held else train).append(annotated_record(article, label))
+        raw.add(article["sid"])
     return without(train, copies(train, dev)), dev, raw
+
+
+def raw_articles(data, wanted):
+    """Articles of the raw news sets in the shape of the annotated ones, by id."""
+    out = {}
+    for name in ("ant_multisource", "saudinewsnet", "hespress", "afnd_ahdath") if wanted else ():
+        for record in corpus.read_jsonl(data / corpus.CORPORA[name][0]):
+            if record["id"] in wanted:
+                sents = [" ".join(record["text"][a:b].split()) for a, b in text.sentences(record["text"])]
+                sid = record["id"].split("/")[-1]
+                out[record["id"]] = {"source": record["source"], "sid": sid, "title": record["title"], "sents": sents}
+    return out
 
 
 def pairs_of(records):
@@ -608,6 +624,10 @@ def main():
         "entities": entities(args.data), "topics": topics(args.data, rng, args.topic_cap),
         "stance": stance(args.data, rng), "extract": extract(args.data, rng, args.extract_cap),
     }  # fmt: skip
+    # A weak dev set keeps its articles: those of them that are annotated too are not trained on.
+    held = {r["id"].split("/")[-1] for _, dev in tasks.values() for r in dev}
+    marked_train = [r for r in marked_train if r["id"].split("/")[-1] not in held]
+    raw_ids -= held
     for task, (train, dev) in tasks.items():
         total = len(train) + len(dev)
         again = [i for i, r in enumerate(train) if r["id"].split("/")[-1] in raw_ids]

@@ -69,6 +69,7 @@ def pytorch(model, dtype):
 
 def export(model, folder, heads):
     """ONNX files of the encoder: plain, optimised, and quantised."""
+    import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.transformers import optimizer
 
@@ -88,7 +89,7 @@ def export(model, folder, heads):
     torch.onnx.export(Encoder(), (example, example), plain, dynamo=False, opset_version=17,
                       input_names=["input_ids", "attention_mask"], output_names=["hidden"], dynamic_axes=axes)  # fmt: skip
     optimizer.optimize_model(str(plain), model_type="bert", num_heads=heads, hidden_size=net.config.hidden_size).save_model_to_file(str(best))
-    quantize_dynamic(best, small, weight_type=QuantType.QInt8, per_channel=True)
+    quantize_dynamic(best, small, weight_type=QuantType.QInt8, per_channel=True, extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT})
     return plain, best, small
 
 

@@ -89,24 +89,12 @@ impl Packed {
             Data::Int8(data) => {
                 // Products of AVX2 are summed in pairs in 16 bits, which 7 bits of weight cannot overflow.
                 let most = if isa == Isa::Avx2 { 63.0 } else { 127.0 };
-                self.scales.clear();
-                self.offsets.clear();
-                for (panel, data) in data.chunks_exact_mut((depth * width).max(1)).enumerate() {
-                    data.fill(0);
-                    for (c, o) in columns(panel).enumerate() {
-                        let column = column(o);
-                        let largest = column.iter().fold(0.0f32, |m, x| m.max(x.abs()));
-                        let scale = if largest > 0.0 { largest / most } else { 1.0 };
-                        let mut sum = 0i32;
-                        for (k, x) in column.iter().enumerate() {
-                            let q = (x / scale).round_ties_even().clamp(-most, most) as i8;
-                            sum += i32::from(q);
-                            data[k / 4 * 4 * width + c * 4 + k % 4] = q;
-                        }
-                        self.scales.push(scale);
-                        self.offsets.push(128 * sum);
-                    }
-                }
+                self.scales.resize(outputs.next_multiple_of(width), 1.0);
+                self.offsets.resize(outputs.next_multiple_of(width), 0);
+                let (scales, offsets): (&mut [f32], &mut [i32]) = (&mut self.scales, &mut self.offsets);
+                let data: &mut [i8] = data;
+                let into = Steps { most, scales, offsets };
+                dispatch!(isa, quantise_columns(data: &mut [i8], into: Steps<'_>, source: &[f32], stride: usize, inputs: usize, width: usize));
             }
         }
     }
@@ -166,20 +154,53 @@ impl Packed {
     }
 }
 
-/// Columns, as rows of `source`, to panels of pairs.
+/// What one step of each column stands for, and 128 · the sum of its steps; no weight has more than `most` steps.
+struct Steps<'a> {
+    most: f32,
+    scales: &'a mut [f32],
+    offsets: &'a mut [i32],
+}
+
+/// Columns, as rows of `source`, to panels of groups of four.
+#[inline(always)]
+fn quantise_columns(data: &mut [i8], into: Steps<'_>, source: &[f32], stride: usize, inputs: usize, width: usize) {
+    const ROUND: f32 = 12_582_912.0; // 1.5 · 2^23: adding it rounds to a whole number, which the low bits then hold
+    let depth = inputs.next_multiple_of(64);
+    data.fill(0);
+    let mut steps = vec![0i8; depth];
+    for (o, column) in source.chunks(stride).enumerate().take(into.scales.len()) {
+        let column = &column[..inputs];
+        let largest = column.iter().fold(0.0f32, |m, x| if x.abs() > m { x.abs() } else { m });
+        let inverse = if largest > 0.0 { into.most / largest } else { 0.0 };
+        for (step, &x) in steps.iter_mut().zip(column) {
+            *step = (x * inverse + ROUND).to_bits() as i8;
+        }
+        into.scales[o] = if largest > 0.0 { largest / into.most } else { 1.0 };
+        into.offsets[o] = 128 * steps.iter().map(|&q| i32::from(q)).sum::<i32>();
+        let panel = &mut data[o / width * width * depth + o % width * 4..];
+        for (group, steps) in steps.chunks_exact(4).enumerate() {
+            panel[group * 4 * width..][..4].copy_from_slice(steps);
+        }
+    }
+}
+
+/// Columns, as rows of `source`, to panels of pairs: a block is rounded column by column, then turned.
 #[inline(always)]
 fn pair_columns(data: &mut [u32], source: &[f32], stride: usize, inputs: usize, outputs: usize, width: usize) {
-    let mut halves = [0u16; PACK_BLOCK];
+    let mut block = [[0u16; PACK_BLOCK]; 32];
     let groups = inputs.next_multiple_of(32) / 2;
     for (panel, data) in data.chunks_exact_mut((groups * width).max(1)).enumerate() {
         for (first, data) in (0..inputs).step_by(PACK_BLOCK).zip(data.chunks_mut(PACK_BLOCK / 2 * width)) {
             let count = PACK_BLOCK.min(inputs - first);
-            for c in 0..width {
+            let padded = data.len() / width * 2;
+            for (c, halves) in block[..width].iter_mut().enumerate() {
                 let o = panel * width + c;
                 let part = if o < outputs { &source[o * stride + first..][..count] } else { &[] };
-                round_row(part, &mut halves);
-                for (row, pair) in data.chunks_exact_mut(width).zip(halves.chunks_exact(2)) {
-                    row[c] = u32::from(pair[0]) | u32::from(pair[1]) << 16;
+                round_row(part, &mut halves[..padded]);
+            }
+            for (k, row) in data.chunks_exact_mut(width).enumerate().take(PACK_BLOCK / 2) {
+                for (pair, halves) in row.iter_mut().zip(&block) {
+                    *pair = u32::from(halves[2 * k]) | u32::from(halves[2 * k + 1]) << 16;
                 }
             }
         }

@@ -163,6 +163,12 @@ fn usage_errors_say_what_to_do() {
     says(&["analyze", "examples/articles", "--device", "tpu"], "none of auto, cpu");
     says(&["analyze", "examples/articles", "--tasks", "poetry"], "possible values");
     says(&["analyze", "examples/articles", "--resume"], "--output");
+    says(&["analyze", "examples/articles", "--precision", "int4"], "none of f32, bf16, int8, auto");
+    says(&["analyze", "examples/articles", "--device", "candle-cpu", "--precision", "int8"], "for the CPU kernels");
+    let forced = mujaz().args(["analyze", "examples/articles"]).env("MUJAZ_KERNEL", "abacus").output().unwrap();
+    let message = String::from_utf8_lossy(&forced.stderr).to_string();
+    assert_eq!(forced.status.code(), Some(2), "{message}");
+    assert!(message.contains("no kernel for MUJAZ_KERNEL=abacus; it can run"), "{message}");
     if !cfg!(feature = "cuda") {
         says(&["analyze", "examples/articles", "--device", "cuda:1"], "--features cuda");
     }

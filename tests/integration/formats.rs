@@ -54,7 +54,12 @@ fn parquet_out_and_in() {
 
 #[test]
 fn help() {
-    for (name, args) in [("help", vec!["--help"]), ("help_analyze", vec!["analyze", "--help"]), ("help_model", vec!["model", "--help"])] {
+    for (name, args) in [
+        ("help", vec!["--help"]),
+        ("help_analyze", vec!["analyze", "--help"]),
+        ("help_model", vec!["model", "--help"]),
+        ("help_bench", vec!["bench", "--help"]),
+    ] {
         let output = crate::mujaz().args(args).env("COLUMNS", "100").output().unwrap();
         insta::assert_snapshot!(name, String::from_utf8(output.stdout).unwrap());
     }

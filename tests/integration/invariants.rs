@@ -1,6 +1,7 @@
 //! What must hold whatever the model says: offsets, batches, windows, summaries.
 
 use crate::repo;
+use mujaz::kernels::Kernel;
 use mujaz::model::{Device, Source};
 use mujaz::text::normalise::char_slice;
 use mujaz::{Analysis, Analyzer, Article, Options};
@@ -51,6 +52,29 @@ fn a_batch_gives_what_each_article_gives_alone() {
     for (article, analysis) in articles.iter().zip(&alone) {
         check(article, analysis, 50);
     }
+}
+
+#[test]
+fn a_batch_gives_what_each_article_gives_alone_in_every_precision() {
+    let articles = samples();
+    let source = Source::Folder(repo("tests/fixtures/tiny-xlmr"));
+    for kernel in Kernel::available() {
+        let options = Options { precision: Some(kernel.precision()), ..Options::default() };
+        let analyzer = Analyzer::load(&source, &Device::Cpu, options).unwrap();
+        for (article, analysis) in articles.iter().zip(&analyzer.analyze_batch(&articles).unwrap()) {
+            assert_eq!(&analyzer.analyze(article).unwrap(), analysis, "{kernel}");
+        }
+    }
+}
+
+#[test]
+fn a_long_article_gives_the_same_on_one_thread_and_on_several() {
+    let article = Article::new("قال الوزير إن الحكومة ستواصل العمل في حلب مع الأمم المتحدة. ".repeat(600));
+    let with = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| analyzer(1000).analyze(&article).unwrap())
+    };
+    assert_eq!(with(1), with(3));
 }
 
 #[test]

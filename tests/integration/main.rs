@@ -3,6 +3,7 @@
 
 mod analyze;
 mod bad_input;
+mod bench;
 mod check;
 mod evaluate;
 mod formats;

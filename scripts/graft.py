@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+"""Add what further pretraining changed to a model that was fine-tuned from the same encoder.
+
+Fine-tuning starts from a pretrained encoder; when that encoder is pretrained on, the difference of its weights before
+and after is added to the fine-tuned ones, so that fine-tuning need not begin again. Fine-tune some more afterwards.
+
+    python scripts/graft.py --tuned work/model3 --before work/pretrained1 --after work/pretrained2 --out work/grafted
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tuned", type=Path, required=True, help="model folder of finetune.py")
+    parser.add_argument("--before", type=Path, required=True, help="folder of pretrain.py that it came from")
+    parser.add_argument("--after", type=Path, required=True, help="the same, pretrained on")
+    parser.add_argument("--share", type=float, default=1.0, help="share of the difference that is added")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    tuned, before, after = (load_file(str(folder / "model.safetensors")) for folder in (args.tuned, args.before, args.after))
+    missing = before.keys() - tuned.keys()
+    if missing or before.keys() != after.keys():
+        raise SystemExit(f"these folders do not hold the same encoder: {sorted(missing or before.keys() ^ after.keys())[:3]}")
+    for name, old in before.items():
+        change = (after[name].float() - old.float()) * args.share
+        weight = tuned[name].float()
+        weight[: len(change)] += change  # fine-tuning may have added pieces behind the vocabulary
+        tuned[name] = weight.to(tuned[name].dtype)
+    args.out.mkdir(parents=True, exist_ok=True)
+    for name in ("config.json", "tokenizer.json"):
+        shutil.copy(args.tuned / name, args.out)
+    save_file(tuned, str(args.out / "model.safetensors"), metadata={"format": "pt"})
+    print(f"wrote {args.out}: {len(before)} tensors changed of {len(tuned)}")
+
+
+if __name__ == "__main__":
+    main()
