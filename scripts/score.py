@@ -21,12 +21,14 @@ def main():
     parser.add_argument("--data", type=Path, required=True, help="folder of labelled files, one a set")
     parser.add_argument("--model", default="bundled", help="model folder")
     parser.add_argument("--mujaz", type=Path, default=ROOT / "target/release/mujaz", help="the program")
+    parser.add_argument("--precision", default="auto", help="f32, bf16 or int8")
     parser.add_argument("--all", action="store_true", help="every measure")
     args = parser.parse_args()
     print("| set | task | measure | n | score (95 % interval) | baselines |\n|---|---|---|---|---|---|")
     for path in sorted(args.data.glob("*.jsonl")):
         with tempfile.NamedTemporaryFile(suffix=".json") as report:
-            subprocess.run([args.mujaz, "evaluate", path, "--model", args.model, "--json", report.name], check=True, stdout=subprocess.DEVNULL)
+            command = [args.mujaz, "evaluate", path, "--model", args.model, "--precision", args.precision, "--json", report.name]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
             rows = json.load(report)["models"][0]["rows"]
         for row in rows:
             if args.all or row["measure"] in MAIN:

@@ -204,37 +204,42 @@ impl Analyzer {
             }
         }
         clock.lap(Stage::Tokenise);
-        self.encode(&inputs, |input, hidden| {
+        let read = self.encode(&inputs, |input, hidden| {
             let (d, w, rows) = &places[input];
-            out[*d][*w] = self.read_window(&documents[*d], *w, rows, hidden, entities);
+            self.read_window(&documents[*d], *w, rows, hidden, entities)
         })?;
+        for ((d, w, _), window) in places.into_iter().zip(read) {
+            out[d][w] = window;
+        }
         Ok(out)
     }
 
-    /// Run rows through the encoder in batches and hand each one's hidden states to `take`.
+    /// Run rows through the encoder in batches and `read` each one's hidden states; what it makes of them, in order.
     ///
-    /// On the CPU the batches of one call are shared with threads of the surrounding pool that have nothing else to
-    /// do, so that an article that is alone has all cores; a wave of them at a time, for their states take memory.
-    fn encode(&self, inputs: &[Sequence], mut take: impl FnMut(usize, &[f32])) -> Result<()> {
+    /// On the CPU the batches are shared with threads of the surrounding pool that have nothing else to do, so that an
+    /// article that is alone has all cores.
+    fn encode<T: Send>(&self, inputs: &[Sequence], read: impl Fn(usize, &[f32]) -> T + Sync) -> Result<Vec<T>> {
         let lengths: Vec<usize> = inputs.iter().map(|s| s.ids.len()).collect();
         let width = self.model.config.hidden_size;
-        let threads = if self.model.kernel.is_some() { rayon::current_num_threads() } else { 1 };
-        let fair = lengths.iter().sum::<usize>().div_ceil(threads).max(SMALLEST_SHARE);
-        for wave in batches(&lengths, self.options.batch_tokens.min(fair)).chunks(threads) {
-            let encode = |batch: &Vec<usize>| self.model.encoder.encode(&batch.iter().map(|&i| &inputs[i]).collect::<Vec<_>>());
-            let states: Vec<Vec<f32>> = match wave {
-                [batch] => vec![encode(batch)?],
-                _ => wave.par_iter().map(encode).collect::<Result<_>>()?,
+        let one = |batch: &Vec<usize>| -> Result<Vec<(usize, T)>> {
+            let hidden = self.model.encoder.encode(&batch.iter().map(|&i| &inputs[i]).collect::<Vec<_>>())?;
+            let mut first = 0;
+            let read = |&input: &usize| {
+                let states = &hidden[first * width..][..lengths[input] * width];
+                first += lengths[input];
+                (input, read(input, states))
             };
-            for (batch, hidden) in wave.iter().zip(states) {
-                let mut first = 0;
-                for &input in batch {
-                    take(input, &hidden[first * width..][..lengths[input] * width]);
-                    first += lengths[input];
-                }
-            }
-        }
-        Ok(())
+            Ok(batch.iter().map(read).collect())
+        };
+        let threads = if self.model.kernel.is_some() { rayon::current_num_threads() } else { 1 };
+        let plan = batches(&lengths, share(&lengths, threads).min(self.options.batch_tokens));
+        let mut answers: Vec<(usize, T)> = if threads == 1 || plan.len() == 1 {
+            plan.iter().map(one).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect()
+        } else {
+            plan.par_iter().map(one).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect()
+        };
+        answers.sort_unstable_by_key(|&(input, _)| input);
+        Ok(answers.into_iter().map(|(_, answer)| answer).collect())
     }
 
     fn read_window(&self, document: &Document, window: usize, rows: &[Option<usize>], hidden: &[f32], entities: bool) -> WindowOutput {
@@ -390,17 +395,16 @@ impl Analyzer {
             }
         }
         let inputs: Vec<Sequence> = rows.iter_mut().map(|pair| std::mem::take(&mut pair.input)).collect();
-        let mut features: Vec<Vec<f32>> = vec![Vec::new(); rows.len()];
         clock.lap(Stage::Tokenise);
-        self.encode(&inputs, |input, hidden| {
+        let features = self.encode(&inputs, |input, hidden| {
             let clock = Clock::start();
             let text = &rows[input].text_rows;
             let mut feature = hidden[..width].to_vec();
             let mut mean = vec![0.0; width];
             hidden[text.start * width..text.end * width].chunks_exact(width).for_each(|row| add(&mut mean, row));
             feature.extend(mean.into_iter().map(|x| x / text.len().max(1) as f32));
-            features[input] = feature;
             clock.lap(Stage::Heads);
+            feature
         })?;
         let clock = Clock::start();
         let mut out: Vec<Vec<Stance>> = vec![Vec::new(); documents.len()];
@@ -412,6 +416,12 @@ impl Analyzer {
         clock.lap(Stage::Heads);
         Ok(out)
     }
+}
+
+/// Pieces of a batch, padding counted, such that each of `threads` threads gets one; no limit for one thread.
+fn share(lengths: &[usize], threads: usize) -> usize {
+    let longest = lengths.iter().copied().max().unwrap_or(0);
+    if threads == 1 { usize::MAX } else { (longest * lengths.len().div_ceil(threads)).max(SMALLEST_SHARE) }
 }
 
 fn add(sum: &mut [f32], row: &[f32]) {

@@ -1,4 +1,4 @@
-//! Where the time goes: seconds of computing by stage, summed over all threads of the process.
+//! Where the time goes: seconds by stage, summed over all threads of the process; reading and writing with their waits.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};

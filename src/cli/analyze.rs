@@ -28,7 +28,8 @@ pub fn run(args: AnalyzeArgs) -> anyhow::Result<ExitStatus> {
         anyhow::ensure!(output != errors, "{} cannot hold both the output and --errors", output.display());
     }
     let (total, read) = (inputs.total_bytes(), inputs.bytes_read());
-    let analyzer = Analyzer::load(&settings.source, &settings.device, settings.options.clone())?;
+    let pool = pipeline::workers(settings.threads)?;
+    let analyzer = pool.install(|| Analyzer::load(&settings.source, &settings.device, settings.options.clone()))?;
     let (sink, done) = open_output(&settings.output)?;
     let mut writer = Writer::new(sink, settings.output.format, super::render::topic_names(&analyzer.model().config))?;
     let mut errors = settings.errors.as_deref().map(|path| open_errors(path, settings.output.resume)).transpose()?;
@@ -38,7 +39,7 @@ pub fn run(args: AnalyzeArgs) -> anyhow::Result<ExitStatus> {
     let mut progress = Progress::new(total, settings.quiet);
     let mut any_bad = false;
     let records = skip_good(inputs, done);
-    let result: anyhow::Result<()> = pipeline::run(&analyzer, records, pipeline::Settings { threads: settings.threads }, |outcomes| {
+    let result: anyhow::Result<()> = pipeline::run(&analyzer, records, &pool, |outcomes| {
         let clock = Clock::start();
         let (mut good, mut bad) = (0, 0);
         for outcome in outcomes {

@@ -108,7 +108,7 @@ pub struct AnalyzeArgs {
     /// Give the stance toward this claim (repeatable)
     #[arg(long, value_name = "TEXT")]
     pub claim: Vec<String>,
-    /// Most words of a summary
+    /// Most words of a summary; the best sentence may take them all, further ones are added up to half of them
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
     pub summary_words: u16,
     /// Repeat the article's text in the output
@@ -123,7 +123,7 @@ pub struct AnalyzeArgs {
     /// Worker threads (default: one a core)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
-    /// Word pieces that go through the encoder together
+    /// Most word pieces that go through the encoder together
     #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(16..=1_048_576))]
     pub batch_tokens: u32,
     /// Write bad records to FILE as JSONL instead of to stderr
@@ -160,7 +160,7 @@ pub struct EvaluateArgs {
     /// End with status 1 when a task's first measure is below this, for example entities=0.8 (repeatable)
     #[arg(long, value_name = "TASK=F1")]
     pub min_f1: Vec<String>,
-    /// Most words of a summary
+    /// Most words of a summary; the best sentence may take them all, further ones are added up to half of them
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
     pub summary_words: u16,
     /// auto, cpu, cuda, cuda:N or metal
@@ -226,7 +226,7 @@ pub struct BenchArgs {
     /// Worker threads (default: one a core)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
-    /// Word pieces that go through the encoder together
+    /// Most word pieces that go through the encoder together
     #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(16..=1_048_576))]
     pub batch_tokens: u32,
     /// Leave out the road from record to answer

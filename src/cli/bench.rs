@@ -2,8 +2,8 @@
 
 use super::args::{BenchArgs, cores};
 use super::exit::ExitStatus;
-use crate::analyzer::{Analyzer, Options};
-use crate::data::{Article, Format, Inputs, Record, Writer};
+use crate::analyzer::{Analyzer, Options, Tasks};
+use crate::data::{self, Article, Format, Inputs, Record, Writer};
 use crate::kernels;
 use crate::model::{Config, Sequence};
 use crate::pipeline::document::Document;
@@ -11,9 +11,11 @@ use crate::pipeline::plan::batches;
 use crate::pipeline::{self, Outcome};
 use crate::stages::{Clock, Snapshot, Stage};
 use anyhow::Context;
+use rayon::ThreadPool;
 use serde::Serialize;
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -75,9 +77,12 @@ struct StageShare {
 pub fn run(args: &BenchArgs) -> anyhow::Result<ExitStatus> {
     let articles = articles(args)?;
     let threads = args.threads.map_or_else(cores, usize::from);
-    let options = Options { batch_tokens: args.batch_tokens as usize, precision: args.precision.0, ..Options::default() };
+    let config = Config::parse(&args.model.open()?.config, &args.model.to_string())?;
+    let tasks = Tasks::of(&config.mujaz()?.heads);
+    let options = Options { tasks, batch_tokens: args.batch_tokens as usize, precision: args.precision.0, ..Options::default() };
+    let pool = pipeline::workers(threads)?;
     let began = Instant::now();
-    let analyzer = Analyzer::load(&args.model, &args.device, options)?;
+    let analyzer = pool.install(|| Analyzer::load(&args.model, &args.device, options))?;
     let load_ms = began.elapsed().as_secs_f64() * 1e3;
     let config = &analyzer.model().config;
     let report = Report {
@@ -90,24 +95,21 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitStatus> {
         articles: articles.len(),
         load_ms,
         encoder: encoder_pass(&analyzer, &articles, threads, args)?,
-        end_to_end: (!args.encoder_only).then(|| end_to_end(&analyzer, &articles, threads, args.repeat)).transpose()?,
+        end_to_end: (!args.encoder_only).then(|| end_to_end(&analyzer, &articles, &pool, args.repeat)).transpose()?,
         peak_memory_mib: peak_memory_mib(),
     };
-    print(&report)?;
     if let Some(path) = &args.json {
         let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
         serde_json::to_writer_pretty(file, &report)?;
     }
+    print(&report)?;
     Ok(ExitStatus::Success)
 }
 
 fn articles(args: &BenchArgs) -> anyhow::Result<Vec<Article>> {
     let limit = args.articles as usize;
     if args.inputs.is_empty() {
-        let sample = |i: usize| {
-            let (title, text) = SAMPLES[i % SAMPLES.len()].split_once("\n\n").unwrap_or_default();
-            Article { title: Some(title.to_string()), ..Article::new(text) }
-        };
+        let sample = |i: usize| data::text::article(i.to_string(), SAMPLES[i % SAMPLES.len()]);
         return Ok((0..limit).map(sample).collect());
     }
     let mut found = Vec::new();
@@ -140,7 +142,10 @@ fn encoder_pass(analyzer: &Analyzer, articles: &[Article], threads: usize, args:
         file.flush()?;
     }
     let lengths: Vec<usize> = rows.iter().map(|r| r.ids.len()).collect();
-    let plan = batches(&lengths, analyzer.options().batch_tokens);
+    anyhow::ensure!(!lengths.is_empty(), "the articles have no words to measure with");
+    // Several batches a thread, so that none waits long for the last.
+    let share = (lengths.iter().sum::<usize>() / (4 * threads)).max(512);
+    let plan = batches(&lengths, analyzer.options().batch_tokens.min(share));
     let mut best = f64::INFINITY;
     for _ in 0..args.repeat {
         let next = AtomicUsize::new(0);
@@ -154,7 +159,7 @@ fn encoder_pass(analyzer: &Analyzer, articles: &[Article], threads: usize, args:
         let began = Instant::now();
         std::thread::scope(|scope| {
             let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-            workers.into_iter().try_for_each(|worker| worker.join().unwrap_or(Ok(())))
+            workers.into_iter().try_for_each(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)))
         })?;
         best = best.min(began.elapsed().as_secs_f64());
     }
@@ -180,17 +185,18 @@ fn operations(config: &Config, length: usize) -> f64 {
     config.num_hidden_layers as f64 * (linear + attention)
 }
 
-fn end_to_end(analyzer: &Analyzer, articles: &[Article], threads: usize, repeat: u16) -> anyhow::Result<EndToEnd> {
+fn end_to_end(analyzer: &Analyzer, articles: &[Article], pool: &ThreadPool, repeat: u16) -> anyhow::Result<EndToEnd> {
     let mut best: Option<(f64, Snapshot)> = None;
     for _ in 0..repeat {
         let mut writer = Writer::new(Box::new(std::io::sink()), Format::Jsonl, serde_json::Map::new())?;
         let (before, began) = (Snapshot::now(), Instant::now());
         let records = articles.iter().map(|article| Ok(Record::Ok(article.clone())));
-        pipeline::run::<anyhow::Error>(analyzer, records, pipeline::Settings { threads }, |outcomes| {
+        pipeline::run::<anyhow::Error>(analyzer, records, pool, |outcomes| {
             let clock = Clock::start();
             for outcome in outcomes {
-                if let Outcome::Good(analysis) = outcome {
-                    writer.write(&analysis)?;
+                match outcome {
+                    Outcome::Good(analysis) => writer.write(&analysis)?,
+                    Outcome::Bad(record) => anyhow::bail!("{record}"),
                 }
             }
             clock.lap(Stage::Write);

@@ -1,6 +1,6 @@
 //! `mujaz evaluate`.
 
-use super::args::EvaluateArgs;
+use super::args::{EvaluateArgs, cores};
 use super::exit::ExitStatus;
 use super::progress::counter;
 use crate::analyzer::{Analyzer, Options, Tasks};
@@ -9,6 +9,7 @@ use crate::data::{Analysis, Article};
 use crate::eval::detail::Detail;
 use crate::eval::score::{Answers, Row};
 use crate::model::{Config, Source};
+use crate::pipeline;
 use crate::report::evaluation::{self, Difference, Scores};
 use crate::tasks::stance::Target;
 use anyhow::Context;
@@ -113,8 +114,8 @@ struct Outcome {
 }
 
 fn answer(source: &Source, args: &EvaluateArgs, options: &Options, truth: &[Labelled]) -> anyhow::Result<Outcome> {
-    let analyzer = Analyzer::load(source, &args.device, options.clone())?;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.map_or(0, usize::from)).build()?;
+    let pool = pipeline::workers(args.threads.map_or_else(cores, usize::from))?;
+    let analyzer = pool.install(|| Analyzer::load(source, &args.device, options.clone()))?;
     let bar = counter(truth.len());
     let groups: Vec<Vec<Analysis>> = pool.install(|| {
         truth

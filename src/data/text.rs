@@ -21,8 +21,13 @@ fn parse(bytes: &[u8], id: String) -> Result<Article, (u64, String)> {
         let line = 1 + bytes[..e.valid_up_to()].iter().filter(|&&b| b == b'\n').count() as u64;
         (line, "invalid UTF-8; convert the file to UTF-8 (for example: iconv -f WINDOWS-1256 -t UTF-8)".to_string())
     })?;
+    Ok(article(id, content))
+}
+
+/// The article that a file's content is.
+pub(crate) fn article(id: String, content: &str) -> Article {
     let (title, text) = split_title(content);
-    Ok(Article { id, title: title.map(str::to_string), ..Article::new(text) })
+    Article { id, title: title.map(str::to_string), ..Article::new(text) }
 }
 
 fn split_title(content: &str) -> (Option<&str>, &str) {

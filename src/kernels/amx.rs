@@ -23,7 +23,8 @@ mod linux {
     /// Ask the processor, then the kernel, which grants the tiles' state to the process once and for all its threads.
     pub(super) fn enabled() -> bool {
         static ENABLED: OnceLock<bool> = OnceLock::new();
-        *ENABLED.get_or_init(|| has_instructions() && is_x86_feature_detected!("avx512f") && permitted())
+        let vectors = || is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw");
+        *ENABLED.get_or_init(|| has_instructions() && vectors() && permitted())
     }
 
     fn has_instructions() -> bool {

@@ -85,7 +85,7 @@ fn divide_loop(out: &mut [f32], hidden: usize, size: usize, sums: &[f32]) {
 }
 
 /// `scores ← exp(scale · (scores - max))` over the first `length` of each row and 0 behind, with each row's sum beside
-/// it; in bf16 into `halves` instead where that has room. Rows are whole vectors.
+/// it; in bf16 into `halves` instead where that has room, and 2^-126 behind, which values of 0 meet. Rows are whole vectors.
 #[inline(always)]
 fn softmax_loop(scores: &mut [f32], length: usize, sums: &mut [f32], scale: f32, halves: &mut [u16]) {
     let stride = scores.len() / sums.len();
@@ -147,6 +147,21 @@ mod tests {
             out.extend((0..size).map(|i| (0..length).map(|k| scores[k] * at(k, 2, i)).sum::<f64>() / sum));
         }
         out
+    }
+
+    #[test]
+    fn a_short_sequence_after_a_long_one_finds_nothing_left_over() {
+        let (size, hidden) = (24, 48);
+        let head = Head { index: 1, size, hidden };
+        let (long, short) = (numbers(150 * 3 * hidden, 1), numbers(7 * 3 * hidden, 2));
+        for kernel in kernels() {
+            let (mut used, mut fresh) = (Scratch::new(kernel), Scratch::new(kernel));
+            attend(&long, 150, head, &mut vec![0.0; 150 * hidden], &mut used);
+            let (mut got, mut want) = (vec![0.0; 7 * hidden], vec![0.0; 7 * hidden]);
+            attend(&short, 7, head, &mut got, &mut used);
+            attend(&short, 7, head, &mut want, &mut fresh);
+            assert_eq!(got, want, "{kernel}");
+        }
     }
 
     proptest! {

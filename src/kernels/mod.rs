@@ -1,11 +1,14 @@
 //! CPU kernels of the encoder: packed matrix products, row operations and attention.
 //!
 //! This is the only folder with `unsafe`. Every kernel has a portable twin that the tests hold the
-//! others to. What a machine can run is asked of it once at run time by [`Kernel::available`];
+//! others to. What a machine can run is asked of it at run time by [`Kernel::available`];
 //! nothing is assumed of the machine the binary was built on.
 //!
 //! Every output row is computed by the same sequence of operations whatever rows stand beside it, so
 //! a batch gives bit for bit what its sequences give alone.
+
+// Elsewhere the arms of other instruction sets fall away, and with them the only use of a name or two.
+#![cfg_attr(not(target_arch = "x86_64"), allow(dead_code, unused_imports, clippy::match_single_binding, clippy::needless_return))]
 
 mod amx;
 mod attention;
@@ -123,7 +126,8 @@ impl Kernel {
         found
     }
 
-    /// The best kernel of this machine for a precision; for `None` bf16 where the machine has AMX, else f32.
+    /// The best kernel of this machine for a precision; for `None` bf16 where the machine has AMX, else f32. Plain Rust
+    /// is not chosen where the machine has more than that.
     ///
     /// The environment variable `MUJAZ_KERNEL` narrows the choice: to a family (`amx`, `avx512`, `avx2`,
     /// `portable`), or to one kernel by its full name (`avx512-int8`). The error says what there is.
@@ -133,7 +137,9 @@ impl Kernel {
 
     fn choose_from(available: &[Self], precision: Option<Precision>, forced: Option<&str>) -> Result<Self, String> {
         let named = |k: &&Self| forced.is_none_or(|name| name.is_empty() || k.to_string() == name || k.isa.to_string() == name);
-        let candidates: Vec<Self> = available.iter().filter(named).copied().collect();
+        let better = available.iter().any(|k| k.isa != Isa::Portable);
+        let worthy = |k: &&Self| k.isa != Isa::Portable || !better || forced.is_some_and(|name| !name.is_empty());
+        let candidates: Vec<Self> = available.iter().filter(named).filter(worthy).copied().collect();
         let one = |wanted: Precision| candidates.iter().copied().find(|k| k.precision == wanted);
         let found = match precision {
             Some(wanted) => one(wanted),
@@ -168,7 +174,7 @@ impl Kernel {
         Self { isa: self.isa, precision }
     }
 
-    /// The same precision-free kernel for what must stay exact: the heads.
+    /// The family's f32 kernel (that of AVX-512 for AMX), for what must stay exact: the heads.
     pub(crate) fn exact(self) -> Self {
         let isa = if self.isa == Isa::Amx { Isa::Avx512 } else { self.isa };
         Self { isa, precision: Precision::F32 }
@@ -235,6 +241,16 @@ pub(crate) mod testing {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn plain_rust_is_no_silent_second_choice() {
+        let k = |isa, precision| Kernel { isa, precision };
+        let desktop = [k(Isa::Avx2, Precision::F32), k(Isa::Portable, Precision::F32), k(Isa::Portable, Precision::Bf16)];
+        assert!(Kernel::choose_from(&desktop, Some(Precision::Bf16), None).is_err());
+        let forced = Kernel::choose_from(&desktop, Some(Precision::Bf16), Some("portable"));
+        assert_eq!(forced.map(|k| k.to_string()).as_deref(), Ok("portable-bf16"));
+        assert!(Kernel::choose_from(&desktop[1..], Some(Precision::Bf16), None).is_ok());
+    }
 
     #[test]
     fn the_choice_follows_precision_machine_and_force() {

@@ -140,7 +140,8 @@ impl Packed {
         self.kernel
     }
 
-    /// Inputs with padding: whole tiles of AMX, whatever the kernel, so that all of a precision share one layout.
+    /// Inputs with padding: in bf16 and int8 whole tiles of AMX, whatever the kernel, so that AVX-512 and AMX read the
+    /// same panels.
     pub(super) fn depth(&self) -> usize {
         match self.kernel.precision {
             Precision::F32 => self.inputs,

@@ -19,7 +19,7 @@ pub fn peak(kernel: Kernel, threads: usize, time: Duration) -> Option<f64> {
             operations / began.elapsed().as_secs_f64()
         };
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().filter_map(|worker| worker.join().ok()).sum()
+        workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).sum()
     });
     Some(total)
 }

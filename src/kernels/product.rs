@@ -41,7 +41,7 @@ pub struct Operand {
     pub(super) tile: Aligned<f32>,
 }
 
-/// A block of rows against one panel of columns. The micro-kernels rely on what [`product`] asserts.
+/// A block of rows against one panel of columns. The micro-kernels assert what they rely on.
 pub(super) struct Panel<'a> {
     /// Columns of the panel that are wanted.
     pub columns: usize,
@@ -50,7 +50,7 @@ pub(super) struct Panel<'a> {
     /// Groups of inputs, padded.
     pub groups: usize,
     pub out_stride: usize,
-    /// What the sums begin with: the columns' bias, zeros behind it.
+    /// Added to the sums: the columns' bias, zeros behind it.
     pub bias: &'a [f32; 32],
     pub gelu: bool,
 }
@@ -268,6 +268,37 @@ mod tests {
                 let one = run(&a[pick * inputs..][..inputs], inputs, &packed, After::Gelu(&bias));
                 prop_assert_eq!(&all[pick * outputs..][..outputs], &one[..], "{}", kernel);
             }
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_shows_in_its_row_and_in_no_other() {
+        let w = numbers(40 * 70, 3);
+        for bad in [f32::NAN, f32::INFINITY] {
+            for place in [3, 69] {
+                let mut x = numbers(2 * 70, 4);
+                x[place] = bad;
+                for kernel in kernels() {
+                    let out = run(&x, 70, &Packed::from_linear(&w, 40, 70, kernel), After::Nothing);
+                    assert!(out[..40].iter().all(|y| !y.is_finite()), "{kernel}: {bad} at {place}");
+                    assert!(out[40..].iter().all(|y| y.is_finite()), "{kernel}: {bad} at {place}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_small_product_after_a_large_one_finds_nothing_left_over() {
+        let (x, w, bias) = (numbers(5 * 40, 1), numbers(9 * 40, 2), numbers(9, 3));
+        for kernel in kernels() {
+            let mut operand = Operand::default();
+            let (large, mut out) = (numbers(100 * 200, 4), vec![0.0; 100 * 50]);
+            let packed = Packed::from_linear(&numbers(50 * 200, 5), 50, 200, kernel);
+            product(Rows { data: &large, stride: 200, count: 100 }, &packed, &mut out, 50, After::Nothing, &mut operand);
+            let packed = Packed::from_linear(&w, 9, 40, kernel);
+            let mut got = vec![0.0; 5 * 9];
+            product(Rows { data: &x, stride: 40, count: 5 }, &packed, &mut got, 9, After::Gelu(&bias), &mut operand);
+            assert_eq!(got, run(&x, 40, &packed, After::Gelu(&bias)), "{kernel}");
         }
     }
 

@@ -17,7 +17,7 @@ macro_rules! dispatch {
         fn narrow($($name: $type),*) $(-> $out)? { $inner($($name),*) }
         match $isa {
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: these are only made where AVX-512F was detected.
+            // SAFETY: these are only made where AVX-512F and AVX-512BW were detected.
             Isa::Amx | Isa::Avx512 => unsafe { wide($($name),*) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Isa::Avx2` is only made where AVX2 was detected.
@@ -55,7 +55,7 @@ pub(super) fn gelu(row: &mut [f32]) {
     }
 }
 
-/// The upper half of an f32, rounded to the nearest, ties to even; what a NaN becomes is a NaN or an infinity.
+/// The upper half of an f32, rounded to the nearest, ties to even; the usual NaN stays one.
 #[inline(always)]
 pub(super) fn bf16_of(x: f32) -> u32 {
     let bits = x.to_bits();
@@ -118,7 +118,7 @@ fn quantise_loop(x: Rows<'_>, inputs: usize, depth: usize, out: &mut [u8], scale
         let mut lanes = [0.0f32; 16];
         let whole = row.chunks_exact(16);
         for (lane, &x) in lanes.iter_mut().zip(whole.remainder()) {
-            *lane = x.abs();
+            *lane = if x.abs() > 0.0 { x.abs() } else { 0.0 };
         }
         for chunk in whole {
             for (lane, &x) in lanes.iter_mut().zip(chunk) {
@@ -126,7 +126,9 @@ fn quantise_loop(x: Rows<'_>, inputs: usize, depth: usize, out: &mut [u8], scale
             }
         }
         let largest = fold(lanes, |a, b| if a > b { a } else { b });
-        *scale = largest / 127.0;
+        // 0 for numbers; what is none must not pass for one, so that a damaged model shows.
+        let poison = lane_sum(row, |x| x * 0.0);
+        *scale = largest / 127.0 + poison;
         let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
         for (byte, &x) in out.iter_mut().zip(row) {
             // The low bits of x · inverse + ROUND are the whole number, in two's complement.
@@ -151,7 +153,7 @@ fn erf(x: f32) -> f32 {
 #[inline(always)]
 pub(super) fn exp2_coarse(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0; // as in `exp`
-    let clamped = if x > -126.0 { x } else { -126.0 };
+    let clamped = if x < -126.0 { -126.0 } else { x };
     let shifted = clamped + ROUND;
     let rest = clamped - (shifted - ROUND);
     let poly = 1.0 + rest * (0.693_124_2 + rest * (0.240_241 + rest * (0.055_906_43 + rest * 0.009_582_85)));
@@ -162,7 +164,7 @@ pub(super) fn exp2_coarse(x: f32) -> f32 {
 #[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0; // 1.5 · 2^23: adding it rounds to a whole number, which the low bits then hold
-    let clamped = if x > -87.0 { x } else { -87.0 };
+    let clamped = if x < -87.0 { -87.0 } else { x };
     let shifted = clamped * std::f32::consts::LOG2_E + ROUND;
     let whole = shifted - ROUND;
     let rest = (clamped - whole * 0.693_359_4) + whole * 2.121_944_4e-4;

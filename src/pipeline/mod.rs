@@ -4,4 +4,4 @@ pub mod document;
 pub mod plan;
 pub mod run;
 
-pub use run::{Outcome, Settings, run};
+pub use run::{Outcome, run, workers};

@@ -7,6 +7,7 @@ use crate::data::{Analysis, Article, BadRecord, Record};
 use crate::error::{Error, Result};
 use crate::stages::{Clock, Stage};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -15,11 +16,9 @@ const BYTES_PER_PIECE: usize = 6;
 /// Articles of the largest group.
 const LARGEST_GROUP: usize = 256;
 
-/// How to run.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// Worker threads.
-    pub threads: usize,
+/// A pool of worker threads, to load a model and to [`run`] in.
+pub fn workers(threads: usize) -> Result<ThreadPool> {
+    ThreadPoolBuilder::new().num_threads(threads.max(1)).build().map_err(Error::threads)
 }
 
 /// What came of one record.
@@ -48,12 +47,11 @@ struct Finished {
 pub fn run<E: From<Error>>(
     analyzer: &Analyzer,
     records: impl Iterator<Item = Result<Record>> + Send,
-    settings: Settings,
+    pool: &ThreadPool,
     mut sink: impl FnMut(Vec<Outcome>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let threads = settings.threads.max(1);
     // Each worker computes inside the pool, where those that find no group of their own help with the batches of others.
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(Error::threads)?;
+    let threads = pool.current_num_threads();
     let (to_workers, from_reader) = bounded::<Group>(threads);
     let (to_writer, from_workers) = unbounded::<Finished>();
     let (free, tickets) = bounded::<()>(threads * 3);
@@ -65,7 +63,7 @@ pub fn run<E: From<Error>>(
         let budget = analyzer.options().batch_tokens * BYTES_PER_PIECE;
         scope.spawn(move || read(records, budget, &tickets, &to_workers, &reader_done));
         for _ in 0..threads {
-            let (from_reader, to_writer, pool) = (from_reader.clone(), to_writer.clone(), &pool);
+            let (from_reader, to_writer) = (from_reader.clone(), to_writer.clone());
             scope.spawn(move || {
                 for Group { number, records } in from_reader {
                     let outcomes = pool.install(|| analyse(analyzer, records));

@@ -8,7 +8,16 @@ fn the_report_adds_up() {
     let folder = tempfile::tempdir().unwrap();
     let (report, rows) = (folder.path().join("bench.json"), folder.path().join("rows.jsonl"));
     let mut command = mujaz();
-    command.arg("bench").arg("--model").arg(repo("tests/fixtures/tiny-bert")).args(["--articles", "6", "--repeat", "1", "--threads", "2"]);
+    command.arg("bench").arg("--model").arg(repo("tests/fixtures/tiny-bert")).args([
+        "--articles",
+        "6",
+        "--repeat",
+        "1",
+        "--threads",
+        "2",
+        "--device",
+        "cpu",
+    ]);
     let output = command.arg("--json").arg(&report).arg("--rows").arg(&rows).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let table = String::from_utf8(output.stdout).unwrap();

@@ -57,13 +57,21 @@ fn a_batch_gives_what_each_article_gives_alone() {
 #[test]
 fn a_batch_gives_what_each_article_gives_alone_in_every_precision() {
     let articles = samples();
-    let source = Source::Folder(repo("tests/fixtures/tiny-xlmr"));
     for kernel in Kernel::available() {
-        let options = Options { precision: Some(kernel.precision()), ..Options::default() };
-        let analyzer = Analyzer::load(&source, &Device::Cpu, options).unwrap();
-        for (article, analysis) in articles.iter().zip(&analyzer.analyze_batch(&articles).unwrap()) {
-            assert_eq!(&analyzer.analyze(article).unwrap(), analysis, "{kernel}");
-        }
+        let run = |inputs: &[Article]| {
+            let lines: Vec<String> =
+                inputs.iter().map(|a| serde_json::json!({"id": a.id, "title": a.title, "text": a.text}).to_string()).collect();
+            let mut command = crate::mujaz();
+            command
+                .env("MUJAZ_KERNEL", kernel.to_string())
+                .args(["analyze", "-q", "--device", "cpu", "--model"])
+                .arg(repo("tests/fixtures/tiny-xlmr"));
+            let output = command.write_stdin(lines.join("\n")).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let alone: String = articles.iter().map(|article| run(std::slice::from_ref(article))).collect();
+        assert_eq!(run(&articles), alone, "{kernel}");
     }
 }
 
