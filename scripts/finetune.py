@@ -78,7 +78,7 @@ def build_config(args, data, tokenizer):
     if "stance" in data:
         heads["stance"] = {"labels": STANCES, "claim_temperature": 1.0, "entity_temperature": 1.0}
     if "extract" in data:
-        heads["extract"] = {"size": 256, "layers": 1, "heads": 4, "feed_forward": 512, "positions": 48, "lead": 2.0}
+        heads["extract"] = {"size": 256, "layers": 1, "heads": 4, "feed_forward": 512, "positions": 48, "lead": 3.0}
     ours = json.loads(tokenizer.to_str())["normalizer"]
     return {
         "name": args.name, "revision": args.revision, "normalizer": "mujaz-1" if is_ours(ours) else None,

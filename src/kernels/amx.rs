@@ -84,11 +84,29 @@ mod tiles {
         config
     };
 
+    /// Eight tiles that are ready for use, until this is dropped. The compiler has no use for tiles, so what is loaded
+    /// stays loaded between blocks of assembly.
+    struct Tiles;
+
+    impl Tiles {
+        /// SAFETY: the caller may use AMX.
+        unsafe fn configure() -> Self {
+            unsafe { asm!("ldtilecfg [{config}]", config = in(reg) &CONFIG, options(nostack)) };
+            Self
+        }
+    }
+
+    impl Drop for Tiles {
+        fn drop(&mut self) {
+            // SAFETY: made by `configure` alone.
+            unsafe { asm!("tilerelease", options(nostack, nomem)) };
+        }
+    }
+
     /// `tile[32, 32] = Σ x[32, k] · weights[k, 32]` with the instruction named, all strides in bytes.
     macro_rules! multiply {
         ($instruction:literal, $x:expr, $x_stride:expr, $weights:expr, $steps:expr, $tile:expr) => {
             asm!(
-                "ldtilecfg [{config}]",
                 "tilezero tmm0",
                 "tilezero tmm1",
                 "tilezero tmm2",
@@ -111,8 +129,6 @@ mod tiles {
                 "tilestored [{tile} + {stride}*1 + 64], tmm1",
                 "tilestored [{tile} + {stride}*1 + 2048], tmm2",
                 "tilestored [{tile} + {stride}*1 + 2112], tmm3",
-                "tilerelease",
-                config = in(reg) &CONFIG,
                 upper = inout(reg) $x => _,
                 lower = inout(reg) $x.add(16 * $x_stride) => _,
                 weights = inout(reg) $weights => _,
@@ -131,8 +147,10 @@ mod tiles {
     pub(in super::super) fn bf16_panel(panel: &Panel<'_>, x: &[u16], weights: &[u32], out: &mut [f32], tile: &mut [f32]) {
         assert!(x.len() >= panel.rows.next_multiple_of(ROWS) * panel.groups * 2 && weights.len() == panel.groups * WIDTH);
         assert!(panel.groups > 0 && panel.groups.is_multiple_of(16) && tile.len() >= ROWS * WIDTH);
+        // SAFETY: AMX kernels are only made where its use was granted.
+        let _tiles = unsafe { Tiles::configure() };
         for row in (0..panel.rows).step_by(ROWS) {
-            // SAFETY: AMX kernels are only made where its use was granted. 32 rows of `groups` pairs from
+            // SAFETY: as above, and the tiles are configured. 32 rows of `groups` pairs from
             // `row` on, a panel of weights and a tile's room are there, as asserted; 16 pairs a step.
             unsafe {
                 multiply!(
@@ -163,6 +181,8 @@ mod tiles {
         let depth = panel.groups * 4;
         assert!(x.bytes.len() >= panel.rows.next_multiple_of(ROWS) * depth && weights.len() == depth * WIDTH);
         assert!(depth > 0 && depth.is_multiple_of(64) && tile.len() >= ROWS * WIDTH && x.scales.len() >= panel.rows);
+        // SAFETY: as in `bf16_panel`.
+        let _tiles = unsafe { Tiles::configure() };
         for row in (0..panel.rows).step_by(ROWS) {
             // SAFETY: as in `bf16_panel`; 64 bytes a step.
             unsafe {
@@ -203,7 +223,7 @@ mod tiles {
                 out[(row + r) * panel.out_stride..][..WIDTH].copy_from_slice(tile);
             }
         }
-        panel.finish(row, rows, WIDTH, out, tile);
+        panel.finish::<true>(row, rows, WIDTH, out, tile);
     }
 }
 

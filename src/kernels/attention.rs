@@ -78,7 +78,7 @@ pub fn attend(qkv: &[f32], length: usize, head: Head, out: &mut [f32], scratch: 
 }
 
 #[inline(always)]
-fn divide_loop(out: &mut [f32], hidden: usize, size: usize, sums: &[f32]) {
+fn divide_loop<const FUSED: bool>(out: &mut [f32], hidden: usize, size: usize, sums: &[f32]) {
     for (row, sum) in out.chunks_mut(hidden).zip(sums) {
         row[..size].iter_mut().for_each(|x| *x /= sum);
     }
@@ -87,7 +87,7 @@ fn divide_loop(out: &mut [f32], hidden: usize, size: usize, sums: &[f32]) {
 /// `scores ← exp(scale · (scores - max))` over the first `length` of each row and 0 behind, with each row's sum beside
 /// it; in bf16 into `halves` instead where that has room, and 2^-126 behind, which values of 0 meet. Rows are whole vectors.
 #[inline(always)]
-fn softmax_loop(scores: &mut [f32], length: usize, sums: &mut [f32], scale: f32, halves: &mut [u16]) {
+fn softmax_loop<const FUSED: bool>(scores: &mut [f32], length: usize, sums: &mut [f32], scale: f32, halves: &mut [u16]) {
     let stride = scores.len() / sums.len();
     for (r, (row, sum)) in scores.chunks_exact_mut(stride).zip(sums).enumerate() {
         if length < stride {
@@ -98,7 +98,7 @@ fn softmax_loop(scores: &mut [f32], length: usize, sums: &mut [f32], scale: f32,
         if halves.is_empty() {
             for chunk in row.chunks_exact_mut(16) {
                 for (x, lane) in chunk.iter_mut().zip(&mut lanes) {
-                    *x = exp((*x - largest) * scale);
+                    *x = exp::<FUSED>((*x - largest) * scale);
                     *lane += *x;
                 }
             }
@@ -106,7 +106,7 @@ fn softmax_loop(scores: &mut [f32], length: usize, sums: &mut [f32], scale: f32,
             let (scale, halves) = (scale * std::f32::consts::LOG2_E, &mut halves[r * stride..][..stride]);
             for (chunk, halves) in row.chunks_exact(16).zip(halves.chunks_exact_mut(16)) {
                 for ((&x, lane), half) in chunk.iter().zip(&mut lanes).zip(halves) {
-                    let raised = exp2_coarse((x - largest) * scale);
+                    let raised = exp2_coarse::<FUSED>((x - largest) * scale);
                     *lane += raised;
                     *half = (raised.to_bits().wrapping_add(0x8000) >> 16) as u16;
                 }

@@ -36,7 +36,7 @@ unsafe fn f32_rows(panel: &Panel<'_>, x: Rows<'_>, weights: &[f32], out: &mut [f
         let (target, stride) = panel.target(row, R, WIDTH, out, tile);
         // SAFETY: `R` rows of activations and a whole panel of weights, as asserted; `target` has room.
         unsafe { f32_tile::<R>(x.data.as_ptr().add(row * x.stride), x.stride, weights, panel, target.as_mut_ptr(), stride) };
-        panel.finish(row, R, WIDTH, out, tile);
+        panel.finish::<true>(row, R, WIDTH, out, tile);
     });
 }
 
@@ -76,7 +76,7 @@ unsafe fn int8_rows(panel: &Panel<'_>, x: Quantised<'_>, weights: &[i8], columns
         let bytes = &x.bytes[row * panel.groups * 4..];
         // SAFETY: as in `f32_rows`; `R` scales of rows and a panel's scales and offsets, as asserted.
         unsafe { int8_tile::<R>(bytes.as_ptr(), &x.scales[row..], weights, columns, panel, target.as_mut_ptr(), stride) };
-        panel.finish(row, R, WIDTH, out, tile);
+        panel.finish::<true>(row, R, WIDTH, out, tile);
     });
 }
 

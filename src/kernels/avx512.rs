@@ -29,6 +29,34 @@ macro_rules! cover {
     }};
 }
 
+/// Rows in bf16, `depth` numbers a row, zeros behind their end; `rows::round_bf16` is the twin. Numbers too small for
+/// f32's exponent become 0.
+pub(super) fn round_rows(x: Rows<'_>, inputs: usize, depth: usize, out: &mut [u16]) {
+    assert!(x.count == 0 || x.data.len() >= (x.count - 1) * x.stride + inputs);
+    assert!(out.len() >= x.count * depth && inputs <= depth && depth.is_multiple_of(32));
+    // SAFETY: called where AVX512-BF16 was detected; bounds are asserted above.
+    unsafe { round_loop(x, inputs, depth, out) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+unsafe fn round_loop(x: Rows<'_>, inputs: usize, depth: usize, out: &mut [u16]) {
+    // SAFETY: whole vectors within `inputs`, the rest under a mask; `depth` is a multiple of what is stored.
+    unsafe {
+        for r in 0..x.count {
+            let (from, to) = (x.data.as_ptr().add(r * x.stride), out.as_mut_ptr().add(r * depth));
+            for k in (0..depth).step_by(32) {
+                let load = |k: usize| {
+                    let left = inputs.saturating_sub(k);
+                    let mask = if left >= 16 { 0xFFFF } else { (1u16 << left) - 1 };
+                    _mm512_maskz_loadu_ps(mask, from.wrapping_add(k))
+                };
+                let both = _mm512_cvtne2ps_pbh(load(k + 16), load(k));
+                _mm512_storeu_si512(to.add(k).cast(), std::mem::transmute::<__m512bh, __m512i>(both));
+            }
+        }
+    }
+}
+
 pub(super) fn f32_panel(panel: &Panel<'_>, x: Rows<'_>, weights: &[f32], out: &mut [f32], tile: &mut [f32]) {
     assert!(x.data.len() >= (panel.rows - 1) * x.stride + panel.groups && weights.len() == panel.groups * WIDTH);
     // SAFETY: kernels of this family are only made where AVX-512F was detected; bounds are asserted above.
@@ -41,7 +69,7 @@ unsafe fn f32_rows(panel: &Panel<'_>, x: Rows<'_>, weights: &[f32], out: &mut [f
         let (target, stride) = panel.target(row, R, WIDTH, out, tile);
         // SAFETY: `R` rows of activations and a whole panel of weights, as asserted; `target` has room.
         unsafe { f32_tile::<R>(x.data.as_ptr().add(row * x.stride), x.stride, weights, panel, target.as_mut_ptr(), stride) };
-        panel.finish(row, R, WIDTH, out, tile);
+        panel.finish::<true>(row, R, WIDTH, out, tile);
     });
 }
 
@@ -79,7 +107,7 @@ unsafe fn bf16_rows(panel: &Panel<'_>, x: &[u16], weights: &[u32], out: &mut [f3
         let (target, stride) = panel.target(row, R, WIDTH, out, tile);
         // SAFETY: as in `f32_rows`.
         unsafe { bf16_tile::<R>(x.as_ptr().add(row * panel.groups * 2), weights, panel, target.as_mut_ptr(), stride) };
-        panel.finish(row, R, WIDTH, out, tile);
+        panel.finish::<true>(row, R, WIDTH, out, tile);
     });
 }
 
@@ -121,7 +149,7 @@ unsafe fn int8_rows(panel: &Panel<'_>, x: Quantised<'_>, weights: &[i8], columns
         let bytes = &x.bytes[row * panel.groups * 4..];
         // SAFETY: as in `f32_rows`; `R` scales of rows and a panel's scales and offsets, as asserted.
         unsafe { int8_tile::<R>(bytes.as_ptr(), &x.scales[row..], weights, columns, panel, target.as_mut_ptr(), stride) };
-        panel.finish(row, R, WIDTH, out, tile);
+        panel.finish::<true>(row, R, WIDTH, out, tile);
     });
 }
 

@@ -164,7 +164,7 @@ struct Steps<'a> {
 
 /// Columns, as rows of `source`, to panels of groups of four.
 #[inline(always)]
-fn quantise_columns(data: &mut [i8], into: Steps<'_>, source: &[f32], stride: usize, inputs: usize, width: usize) {
+fn quantise_columns<const FUSED: bool>(data: &mut [i8], into: Steps<'_>, source: &[f32], stride: usize, inputs: usize, width: usize) {
     const ROUND: f32 = 12_582_912.0; // 1.5 · 2^23: adding it rounds to a whole number, which the low bits then hold
     let depth = inputs.next_multiple_of(64);
     data.fill(0);
@@ -187,7 +187,7 @@ fn quantise_columns(data: &mut [i8], into: Steps<'_>, source: &[f32], stride: us
 
 /// Columns, as rows of `source`, to panels of pairs: a block is rounded column by column, then turned.
 #[inline(always)]
-fn pair_columns(data: &mut [u32], source: &[f32], stride: usize, inputs: usize, outputs: usize, width: usize) {
+fn pair_columns<const FUSED: bool>(data: &mut [u32], source: &[f32], stride: usize, inputs: usize, outputs: usize, width: usize) {
     let mut block = [[0u16; PACK_BLOCK]; 32];
     let groups = inputs.next_multiple_of(32) / 2;
     for (panel, data) in data.chunks_exact_mut((groups * width).max(1)).enumerate() {
@@ -210,7 +210,7 @@ fn pair_columns(data: &mut [u32], source: &[f32], stride: usize, inputs: usize, 
 
 /// Rows to panels of pairs.
 #[inline(always)]
-fn pair_rows(data: &mut [u32], source: &[f32], stride: usize, inputs: usize, outputs: usize, width: usize) {
+fn pair_rows<const FUSED: bool>(data: &mut [u32], source: &[f32], stride: usize, inputs: usize, outputs: usize, width: usize) {
     let groups = inputs.next_multiple_of(32) / 2;
     for (panel, data) in data.chunks_exact_mut((groups * width).max(1)).enumerate() {
         let first = panel * width;

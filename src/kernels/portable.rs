@@ -51,5 +51,5 @@ fn store(panel: &Panel<'_>, row: usize, sums: &[f32; WIDTH], out: &mut [f32]) {
     if panel.columns == WIDTH {
         out[row * panel.out_stride..][..WIDTH].copy_from_slice(sums);
     }
-    panel.finish(row, 1, WIDTH, out, sums);
+    panel.finish::<false>(row, 1, WIDTH, out, sums);
 }

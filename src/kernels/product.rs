@@ -165,7 +165,7 @@ impl Panel<'_> {
 
     /// Bring a tile beside `out` into it where it is, and do what follows the product.
     #[inline(always)]
-    pub(super) fn finish(&self, row: usize, rows: usize, width: usize, out: &mut [f32], tile: &[f32]) {
+    pub(super) fn finish<const FUSED: bool>(&self, row: usize, rows: usize, width: usize, out: &mut [f32], tile: &[f32]) {
         if !self.gelu && self.columns == width {
             return;
         }
@@ -175,7 +175,7 @@ impl Panel<'_> {
                 out.copy_from_slice(&tile[r * width..][..self.columns]);
             }
             if self.gelu {
-                gelu(out);
+                gelu::<FUSED>(out);
             }
         }
     }

@@ -5,28 +5,34 @@ use super::memory::Aligned;
 use super::product::{ROW_BLOCK, Rows};
 use super::{Isa, Kernel};
 
-/// Compile one safe loop for each instruction set and pick at run time. The loops use no
-/// intrinsics; `mul_add` is avoided, so every set computes the same roundings.
+/// Compile one safe loop for each instruction set and pick at run time. The loops use no intrinsics; their constant
+/// parameter says whether the set multiplies and adds in one instruction (see [`mad`]).
 macro_rules! dispatch {
     ($isa:expr, $inner:ident($($name:ident: $type:ty),*) $(-> $out:ty)?) => {{
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx512f,avx512bw")]
-        fn wide($($name: $type),*) $(-> $out)? { $inner($($name),*) }
+        fn wide($($name: $type),*) $(-> $out)? { $inner::<true>($($name),*) }
         #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx2")]
-        fn narrow($($name: $type),*) $(-> $out)? { $inner($($name),*) }
+        #[target_feature(enable = "avx2,fma")]
+        fn narrow($($name: $type),*) $(-> $out)? { $inner::<true>($($name),*) }
         match $isa {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: these are only made where AVX-512F and AVX-512BW were detected.
             Isa::Amx | Isa::Avx512 => unsafe { wide($($name),*) },
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: `Isa::Avx2` is only made where AVX2 was detected.
+            // SAFETY: `Isa::Avx2` is only made where AVX2 and FMA were detected.
             Isa::Avx2 => unsafe { narrow($($name),*) },
-            _ => $inner($($name),*),
+            _ => $inner::<false>($($name),*),
         }
     }};
 }
 pub(super) use dispatch;
+
+/// `a · b + c`: in one instruction, and one rounding, where the instruction set has it; elsewhere that would be a call.
+#[inline(always)]
+fn mad<const FUSED: bool>(a: f32, b: f32, c: f32) -> f32 {
+    if FUSED || cfg!(target_arch = "aarch64") { a.mul_add(b, c) } else { a * b + c }
+}
 
 /// `x ← layer_norm(x + bias + residual) · scale + shift` for each row; `epsilon` is added to the variance.
 pub fn add_layer_norm(kernel: Kernel, rows: &mut [f32], residual: &[f32], norm: &Norm<'_>) {
@@ -49,9 +55,10 @@ pub struct Norm<'a> {
 
 /// `row ← gelu(row)`: the erf form, absolute error below 1e-6.
 #[inline(always)]
-pub(super) fn gelu(row: &mut [f32]) {
+pub(super) fn gelu<const FUSED: bool>(row: &mut [f32]) {
     for x in row {
-        *x *= 0.5 * (1.0 + erf(*x * std::f32::consts::FRAC_1_SQRT_2));
+        let half = 0.5 * *x;
+        *x = mad::<FUSED>(half, erf::<FUSED>(*x * std::f32::consts::FRAC_1_SQRT_2), half);
     }
 }
 
@@ -72,11 +79,15 @@ pub(super) fn bf16_to_f32(bits: u32) -> f32 {
 pub(super) fn round_bf16(isa: Isa, x: Rows<'_>, inputs: usize, depth: usize, out: &mut Aligned<u16>) {
     out.resize(ROW_BLOCK * depth);
     let out: &mut [u16] = out;
+    #[cfg(target_arch = "x86_64")]
+    if matches!(isa, Isa::Amx | Isa::Avx512) && is_x86_feature_detected!("avx512bf16") {
+        return super::avx512::round_rows(x, inputs, depth, out);
+    }
     dispatch!(isa, round_loop(x: Rows<'_>, inputs: usize, depth: usize, out: &mut [u16]));
 }
 
 #[inline(always)]
-fn round_loop(x: Rows<'_>, inputs: usize, depth: usize, out: &mut [u16]) {
+fn round_loop<const FUSED: bool>(x: Rows<'_>, inputs: usize, depth: usize, out: &mut [u16]) {
     for (r, out) in out.chunks_exact_mut(depth).take(x.count).enumerate() {
         round_row(&x.data[r * x.stride..][..inputs], out);
     }
@@ -111,7 +122,7 @@ pub(super) fn quantise(isa: Isa, x: Rows<'_>, inputs: usize, depth: usize, out: 
 }
 
 #[inline(always)]
-fn quantise_loop(x: Rows<'_>, inputs: usize, depth: usize, out: &mut [u8], scales: &mut [f32]) {
+fn quantise_loop<const FUSED: bool>(x: Rows<'_>, inputs: usize, depth: usize, out: &mut [u8], scales: &mut [f32]) {
     const ROUND: f32 = 12_582_912.0; // 1.5 · 2^23: adding it rounds to a whole number
     for (r, (out, scale)) in out.chunks_exact_mut(depth).zip(scales).take(x.count).enumerate() {
         let row = &x.data[r * x.stride..][..inputs];
@@ -140,42 +151,53 @@ fn quantise_loop(x: Rows<'_>, inputs: usize, depth: usize, out: &mut [u8], scale
 
 /// erf as a quotient of polynomials (the coefficients of Eigen's `erf` for floats); absolute error below 5e-7.
 #[inline(always)]
-fn erf(x: f32) -> f32 {
+fn erf<const FUSED: bool>(x: f32) -> f32 {
     let x = x.clamp(-4.0, 4.0);
     let s = x * x;
-    let over =
-        -2.954_599_8e-3 + s * (-7.349_906_3e-4 + s * (-5.692_506_4e-5 + s * (-2.101_024e-6 + s * (2.770_681_4e-8 + s * -2.726_142_3e-10))));
-    let under = -1.426_473_9e-2 + s * (-7.373_329e-3 + s * (-1.682_827e-3 + s * (-2.133_740_6e-4 + s * -1.456_607_2e-5)));
-    x * (-1.609_603_3e-2 + s * over) / under
+    let over = polynomial::<FUSED, 7>(
+        s,
+        [-2.726_142_3e-10, 2.770_681_4e-8, -2.101_024e-6, -5.692_506_4e-5, -7.349_906_3e-4, -2.954_599_8e-3, -1.609_603_3e-2],
+    );
+    let under = polynomial::<FUSED, 5>(s, [-1.456_607_2e-5, -2.133_740_6e-4, -1.682_827e-3, -7.373_329e-3, -1.426_473_9e-2]);
+    x * over / under
+}
+
+/// By Horner's rule, the highest coefficient first.
+#[inline(always)]
+fn polynomial<const FUSED: bool, const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
+    let mut sum = coefficients[0];
+    for c in &coefficients[1..] {
+        sum = mad::<FUSED>(sum, x, *c);
+    }
+    sum
 }
 
 /// 2^x for x ≤ 0 with a relative error below 5e-6, for what is rounded to bf16 at once; 2^-126 below.
 #[inline(always)]
-pub(super) fn exp2_coarse(x: f32) -> f32 {
+pub(super) fn exp2_coarse<const FUSED: bool>(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0; // as in `exp`
     let clamped = if x < -126.0 { -126.0 } else { x };
     let shifted = clamped + ROUND;
     let rest = clamped - (shifted - ROUND);
-    let poly = 1.0 + rest * (0.693_124_2 + rest * (0.240_241 + rest * (0.055_906_43 + rest * 0.009_582_85)));
-    poly * f32::from_bits(shifted.to_bits().wrapping_add(127) << 23)
+    let raised = polynomial::<FUSED, 5>(rest, [0.009_582_85, 0.055_906_43, 0.240_241, 0.693_124_2, 1.0]);
+    raised * f32::from_bits(shifted.to_bits().wrapping_add(127) << 23)
 }
 
 /// e^x for x ≤ 88 in plain arithmetic that vectorises; relative error below 3e-7, 0 below -87.
 #[inline(always)]
-pub(super) fn exp(x: f32) -> f32 {
+pub(super) fn exp<const FUSED: bool>(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0; // 1.5 · 2^23: adding it rounds to a whole number, which the low bits then hold
     let clamped = if x < -87.0 { -87.0 } else { x };
-    let shifted = clamped * std::f32::consts::LOG2_E + ROUND;
+    let shifted = mad::<FUSED>(clamped, std::f32::consts::LOG2_E, ROUND);
     let whole = shifted - ROUND;
-    let rest = (clamped - whole * 0.693_359_4) + whole * 2.121_944_4e-4;
-    let poly =
-        1.0 + rest * (1.0 + rest * (0.5 + rest * (0.166_666_66 + rest * (0.041_666_485 + rest * (0.008_333_36 + rest * 0.001_394_3)))));
+    let rest = mad::<FUSED>(whole, 2.121_944_4e-4, mad::<FUSED>(whole, -0.693_359_4, clamped));
+    let raised = polynomial::<FUSED, 7>(rest, [0.001_394_3, 0.008_333_36, 0.041_666_485, 0.166_666_66, 0.5, 1.0, 1.0]);
     let power = f32::from_bits((shifted.to_bits().wrapping_add(127)) << 23);
-    if x < -87.0 { 0.0 } else { poly * power }
+    if x < -87.0 { 0.0 } else { raised * power }
 }
 
 #[inline(always)]
-fn norm_loop(rows: &mut [f32], residual: &[f32], norm: &Norm<'_>) {
+fn norm_loop<const FUSED: bool>(rows: &mut [f32], residual: &[f32], norm: &Norm<'_>) {
     let width = norm.scale.len();
     for (row, residual) in rows.chunks_exact_mut(width).zip(residual.chunks_exact(width)) {
         for ((x, &r), &b) in row.iter_mut().zip(residual).zip(norm.bias) {
@@ -228,11 +250,14 @@ mod tests {
         for step in -8700..=8800 {
             let x = step as f32 / 100.0;
             let want = f64::from(x).exp();
-            let error = (f64::from(exp(x)) - want).abs() / want;
-            assert!(error < 3e-7, "exp({x}): relative error {error:e}");
+            for got in [exp::<false>(x), exp::<true>(x)] {
+                let error = (f64::from(got) - want).abs() / want;
+                assert!(error < 3e-7, "exp({x}): relative error {error:e}");
+            }
         }
-        assert_eq!(exp(-1000.0), 0.0);
-        assert_eq!(exp(f32::NEG_INFINITY), 0.0);
+        assert_eq!(exp::<false>(-1000.0), 0.0);
+        assert_eq!(exp::<true>(f32::NEG_INFINITY), 0.0);
+        assert!(exp::<true>(f32::NAN).is_nan());
     }
 
     #[test]
@@ -240,18 +265,21 @@ mod tests {
         for step in -12600..=0 {
             let x = step as f32 / 100.0;
             let want = f64::from(x).exp2();
-            let error = (f64::from(exp2_coarse(x)) - want).abs() / want;
-            assert!(error < 5e-6, "2^{x}: relative error {error:e}");
+            for got in [exp2_coarse::<false>(x), exp2_coarse::<true>(x)] {
+                let error = (f64::from(got) - want).abs() / want;
+                assert!(error < 5e-6, "2^{x}: relative error {error:e}");
+            }
         }
-        assert!(exp2_coarse(f32::NEG_INFINITY) < 1e-37);
+        assert!(exp2_coarse::<false>(f32::NEG_INFINITY) < 1e-37 && exp2_coarse::<true>(f32::NAN).is_nan());
     }
 
     #[test]
     fn gelu_is_within_its_stated_error() {
         let inputs: Vec<f32> = (-800..800).map(|i| i as f32 / 100.0).collect();
-        let mut out = inputs.clone();
-        gelu(&mut out);
-        for (&x, &y) in inputs.iter().zip(&out) {
+        let (mut plain, mut fused) = (inputs.clone(), inputs.clone());
+        gelu::<false>(&mut plain);
+        gelu::<true>(&mut fused);
+        for (&x, &y) in inputs.iter().chain(&inputs).zip(plain.iter().chain(&fused)) {
             assert!((f64::from(y) - gelu64(f64::from(x))).abs() < 1e-6, "gelu({x}) = {y}");
         }
     }
