@@ -88,6 +88,27 @@ pub enum Task {
     Summary,
 }
 
+/// Where and in what the encoder computes.
+#[derive(Debug, clap::Args)]
+pub struct Computing {
+    /// auto, cpu, cuda, cuda:N or metal
+    #[arg(long, default_value = "auto")]
+    pub device: Device,
+    /// Numbers that the encoder multiplies in: f32, bf16, int8, or auto: bf16 where the processor has AMX, else f32
+    #[arg(long, value_name = "P", default_value = "auto", value_parser = precision)]
+    pub precision: Chosen,
+    /// Worker threads (default: one a core)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+}
+
+impl Computing {
+    /// Worker threads, one a core where none are named.
+    pub fn threads(&self) -> usize {
+        self.threads.map_or_else(cores, usize::from)
+    }
+}
+
 #[derive(Debug, clap::Args)]
 pub struct AnalyzeArgs {
     /// Files, folders, or - for JSONL on standard input
@@ -114,15 +135,8 @@ pub struct AnalyzeArgs {
     /// Repeat the article's text in the output
     #[arg(long)]
     pub with_text: bool,
-    /// auto, cpu, cuda, cuda:N or metal
-    #[arg(long, default_value = "auto")]
-    pub device: Device,
-    /// Numbers that the encoder multiplies in: f32, bf16, int8, or auto: bf16 where the processor has AMX, else f32
-    #[arg(long, value_name = "P", default_value = "auto", value_parser = precision)]
-    pub precision: Chosen,
-    /// Worker threads (default: one a core)
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
+    #[command(flatten)]
+    pub computing: Computing,
     /// Most word pieces that go through the encoder together
     #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(16..=1_048_576))]
     pub batch_tokens: u32,
@@ -163,15 +177,8 @@ pub struct EvaluateArgs {
     /// Most words of a summary; the best sentence may take them all, further ones are added up to half of them
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
     pub summary_words: u16,
-    /// auto, cpu, cuda, cuda:N or metal
-    #[arg(long, default_value = "auto")]
-    pub device: Device,
-    /// Numbers that the encoder multiplies in: f32, bf16, int8, or auto: bf16 where the processor has AMX, else f32
-    #[arg(long, value_name = "P", default_value = "auto", value_parser = precision)]
-    pub precision: Chosen,
-    /// Worker threads (default: one a core)
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
+    #[command(flatten)]
+    pub computing: Computing,
 }
 
 #[derive(Debug, clap::Args)]
@@ -217,15 +224,8 @@ pub struct BenchArgs {
     /// Model folder, or "bundled"
     #[arg(long, value_name = "DIR", default_value = "bundled")]
     pub model: Source,
-    /// auto, cpu, cuda, cuda:N or metal
-    #[arg(long, default_value = "auto")]
-    pub device: Device,
-    /// Numbers that the encoder multiplies in: f32, bf16, int8, or auto: bf16 where the processor has AMX, else f32
-    #[arg(long, value_name = "P", default_value = "auto", value_parser = precision)]
-    pub precision: Chosen,
-    /// Worker threads (default: one a core)
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
+    #[command(flatten)]
+    pub computing: Computing,
     /// Most word pieces that go through the encoder together
     #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(16..=1_048_576))]
     pub batch_tokens: u32,
@@ -288,16 +288,16 @@ impl AnalyzeArgs {
             inputs: self.inputs,
             output: Output { file: self.output, format, resume: self.resume },
             source: self.model,
-            device: self.device,
+            threads: self.computing.threads(),
+            device: self.computing.device,
             options: Options {
                 tasks,
                 targets,
                 summary_words: usize::from(self.summary_words),
                 batch_tokens: self.batch_tokens as usize,
                 with_text: self.with_text || format == Format::Html,
-                precision: self.precision.0,
+                precision: self.computing.precision.0,
             },
-            threads: self.threads.map_or_else(cores, usize::from),
             errors: self.errors,
             quiet: self.quiet,
             verbose: self.verbose,
@@ -314,6 +314,6 @@ fn precision(text: &str) -> Result<Chosen, String> {
     Ok(Chosen((text != "auto").then(|| text.parse().map_err(named)).transpose()?))
 }
 
-pub fn cores() -> usize {
+fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }

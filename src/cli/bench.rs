@@ -1,6 +1,6 @@
 //! `mujaz bench`: how fast this machine is, and where the time goes.
 
-use super::args::{BenchArgs, cores};
+use super::args::BenchArgs;
 use super::exit::ExitStatus;
 use crate::analyzer::{Analyzer, Options, Tasks};
 use crate::data::{self, Article, Format, Inputs, Record, Writer};
@@ -76,20 +76,20 @@ struct StageShare {
 
 pub fn run(args: &BenchArgs) -> anyhow::Result<ExitStatus> {
     let articles = articles(args)?;
-    let threads = args.threads.map_or_else(cores, usize::from);
+    let threads = args.computing.threads();
     let config = Config::parse(&args.model.open()?.config, &args.model.to_string())?;
     let tasks = Tasks::of(&config.mujaz()?.heads);
-    let options = Options { tasks, batch_tokens: args.batch_tokens as usize, precision: args.precision.0, ..Options::default() };
+    let options = Options { tasks, batch_tokens: args.batch_tokens as usize, precision: args.computing.precision.0, ..Options::default() };
     let pool = pipeline::workers(threads)?;
     let began = Instant::now();
-    let analyzer = pool.install(|| Analyzer::load(&args.model, &args.device, options))?;
+    let analyzer = pool.install(|| Analyzer::load(&args.model, &args.computing.device, options))?;
     let load_ms = began.elapsed().as_secs_f64() * 1e3;
     let config = &analyzer.model().config;
     let report = Report {
         model: config.mujaz()?.name.clone(),
         layers: config.num_hidden_layers,
         hidden: config.hidden_size,
-        kernel: analyzer.model().kernel.map_or_else(|| format!("candle on {:?}", args.device), |k| k.to_string()),
+        kernel: analyzer.model().kernel.map_or_else(|| format!("candle on {:?}", args.computing.device), |k| k.to_string()),
         threads,
         batch_tokens: args.batch_tokens as usize,
         articles: articles.len(),

@@ -1,6 +1,6 @@
 //! `mujaz evaluate`.
 
-use super::args::{EvaluateArgs, cores};
+use super::args::EvaluateArgs;
 use super::exit::ExitStatus;
 use super::progress::counter;
 use crate::analyzer::{Analyzer, Options, Tasks};
@@ -40,7 +40,8 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitStatus> {
     );
     let models = if args.model.is_empty() { vec![Source::Bundled] } else { args.model.clone() };
     let tasks = models.iter().try_fold(labelled, with_heads)?;
-    let options = Options { tasks, summary_words: usize::from(args.summary_words), precision: args.precision.0, ..Options::default() };
+    let options =
+        Options { tasks, summary_words: usize::from(args.summary_words), precision: args.computing.precision.0, ..Options::default() };
     let outcomes = models.iter().map(|m| answer(m, &args, &options, &truth)).collect::<anyhow::Result<Vec<_>>>()?;
     let score =
         |(model, outcome): (&Source, &Outcome)| Scores { model: model.to_string(), articles: truth.len(), rows: outcome.answers.rows() };
@@ -114,8 +115,8 @@ struct Outcome {
 }
 
 fn answer(source: &Source, args: &EvaluateArgs, options: &Options, truth: &[Labelled]) -> anyhow::Result<Outcome> {
-    let pool = pipeline::workers(args.threads.map_or_else(cores, usize::from))?;
-    let analyzer = pool.install(|| Analyzer::load(source, &args.device, options.clone()))?;
+    let pool = pipeline::workers(args.computing.threads())?;
+    let analyzer = pool.install(|| Analyzer::load(source, &args.computing.device, options.clone()))?;
     let bar = counter(truth.len());
     let groups: Vec<Vec<Analysis>> = pool.install(|| {
         truth

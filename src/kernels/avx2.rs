@@ -1,28 +1,10 @@
 //! Micro-kernels of AVX2: tiles of six rows and two vectors of columns.
 #![allow(unsafe_code)] // vector intrinsics on raw pointers; each panel function asserts what its tiles read
 
-use super::product::{Columns, Panel, Quantised, Rows};
+use super::product::{Columns, Panel, Quantised, Rows, cover};
 use std::arch::x86_64::*;
 
 const WIDTH: usize = 16;
-
-/// Cover `rows` rows with tiles of 6 and 1.
-macro_rules! cover {
-    ($rows:expr, |$row:ident, $size:ident| $call:expr) => {{
-        let rows = $rows;
-        let mut $row = 0;
-        while rows - $row >= 6 {
-            const $size: usize = 6;
-            $call;
-            $row += 6;
-        }
-        while $row < rows {
-            const $size: usize = 1;
-            $call;
-            $row += 1;
-        }
-    }};
-}
 
 pub(super) fn f32_panel(panel: &Panel<'_>, x: Rows<'_>, weights: &[f32], out: &mut [f32], tile: &mut [f32]) {
     assert!(x.data.len() >= (panel.rows - 1) * x.stride + panel.groups && weights.len() == panel.groups * WIDTH);
@@ -32,7 +14,7 @@ pub(super) fn f32_panel(panel: &Panel<'_>, x: Rows<'_>, weights: &[f32], out: &m
 
 #[target_feature(enable = "avx2,fma")]
 unsafe fn f32_rows(panel: &Panel<'_>, x: Rows<'_>, weights: &[f32], out: &mut [f32], tile: &mut [f32]) {
-    cover!(panel.rows, |row, R| {
+    cover!(panel.rows, [6, 1], |row, R| {
         let (target, stride) = panel.target(row, R, WIDTH, out, tile);
         // SAFETY: `R` rows of activations and a whole panel of weights, as asserted; `target` has room.
         unsafe { f32_tile::<R>(x.data.as_ptr().add(row * x.stride), x.stride, weights, panel, target.as_mut_ptr(), stride) };
@@ -71,7 +53,7 @@ pub(super) fn int8_panel(panel: &Panel<'_>, x: Quantised<'_>, weights: &[i8], co
 
 #[target_feature(enable = "avx2,fma")]
 unsafe fn int8_rows(panel: &Panel<'_>, x: Quantised<'_>, weights: &[i8], columns: Columns<'_>, out: &mut [f32], tile: &mut [f32]) {
-    cover!(panel.rows, |row, R| {
+    cover!(panel.rows, [6, 1], |row, R| {
         let (target, stride) = panel.target(row, R, WIDTH, out, tile);
         let bytes = &x.bytes[row * panel.groups * 4..];
         // SAFETY: as in `f32_rows`; `R` scales of rows and a panel's scales and offsets, as asserted.

@@ -1,33 +1,10 @@
 //! Micro-kernels of AVX-512: tiles of twelve rows and two vectors of columns.
 #![allow(unsafe_code)] // vector intrinsics on raw pointers; each panel function asserts what its tiles read
 
-use super::product::{Columns, Panel, Quantised, Rows};
+use super::product::{Columns, Panel, Quantised, Rows, cover};
 use std::arch::x86_64::*;
 
 const WIDTH: usize = 32;
-
-/// Cover `rows` rows with tiles of 12, 4 and 1: `$call(row, size)` with the size as a constant.
-macro_rules! cover {
-    ($rows:expr, |$row:ident, $size:ident| $call:expr) => {{
-        let rows = $rows;
-        let mut $row = 0;
-        while rows - $row >= 12 {
-            const $size: usize = 12;
-            $call;
-            $row += 12;
-        }
-        while rows - $row >= 4 {
-            const $size: usize = 4;
-            $call;
-            $row += 4;
-        }
-        while $row < rows {
-            const $size: usize = 1;
-            $call;
-            $row += 1;
-        }
-    }};
-}
 
 /// Rows in bf16, `depth` numbers a row, zeros behind their end; `rows::round_bf16` is the twin. Numbers too small for
 /// f32's exponent become 0.
@@ -65,7 +42,7 @@ pub(super) fn f32_panel(panel: &Panel<'_>, x: Rows<'_>, weights: &[f32], out: &m
 
 #[target_feature(enable = "avx512f")]
 unsafe fn f32_rows(panel: &Panel<'_>, x: Rows<'_>, weights: &[f32], out: &mut [f32], tile: &mut [f32]) {
-    cover!(panel.rows, |row, R| {
+    cover!(panel.rows, [12, 4, 1], |row, R| {
         let (target, stride) = panel.target(row, R, WIDTH, out, tile);
         // SAFETY: `R` rows of activations and a whole panel of weights, as asserted; `target` has room.
         unsafe { f32_tile::<R>(x.data.as_ptr().add(row * x.stride), x.stride, weights, panel, target.as_mut_ptr(), stride) };
@@ -103,7 +80,7 @@ pub(super) fn bf16_panel(panel: &Panel<'_>, x: &[u16], weights: &[u32], out: &mu
 
 #[target_feature(enable = "avx512f,avx512bf16")]
 unsafe fn bf16_rows(panel: &Panel<'_>, x: &[u16], weights: &[u32], out: &mut [f32], tile: &mut [f32]) {
-    cover!(panel.rows, |row, R| {
+    cover!(panel.rows, [12, 4, 1], |row, R| {
         let (target, stride) = panel.target(row, R, WIDTH, out, tile);
         // SAFETY: as in `f32_rows`.
         unsafe { bf16_tile::<R>(x.as_ptr().add(row * panel.groups * 2), weights, panel, target.as_mut_ptr(), stride) };
@@ -144,7 +121,7 @@ pub(super) fn int8_panel(panel: &Panel<'_>, x: Quantised<'_>, weights: &[i8], co
 
 #[target_feature(enable = "avx512f,avx512vnni")]
 unsafe fn int8_rows(panel: &Panel<'_>, x: Quantised<'_>, weights: &[i8], columns: Columns<'_>, out: &mut [f32], tile: &mut [f32]) {
-    cover!(panel.rows, |row, R| {
+    cover!(panel.rows, [12, 4, 1], |row, R| {
         let (target, stride) = panel.target(row, R, WIDTH, out, tile);
         let bytes = &x.bytes[row * panel.groups * 4..];
         // SAFETY: as in `f32_rows`; `R` scales of rows and a panel's scales and offsets, as asserted.

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)] // calls of the same safe loops compiled for other instruction sets
 
 use super::memory::Aligned;
-use super::rows::{bf16_of, dispatch, round_row};
+use super::rows::{ROUND, bf16_of, dispatch, round_row};
 use super::{Isa, Kernel, Precision};
 
 /// Inputs that are packed for all columns of a panel before the next ones, so that writes stay in the cache.
@@ -165,7 +165,6 @@ struct Steps<'a> {
 /// Columns, as rows of `source`, to panels of groups of four.
 #[inline(always)]
 fn quantise_columns<const FUSED: bool>(data: &mut [i8], into: Steps<'_>, source: &[f32], stride: usize, inputs: usize, width: usize) {
-    const ROUND: f32 = 12_582_912.0; // 1.5 · 2^23: adding it rounds to a whole number, which the low bits then hold
     let depth = inputs.next_multiple_of(64);
     data.fill(0);
     let mut steps = vec![0i8; depth];

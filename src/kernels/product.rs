@@ -55,6 +55,23 @@ pub(super) struct Panel<'a> {
     pub gelu: bool,
 }
 
+/// Cover `rows` rows with tiles of the heights given, tallest first and 1 last: `$call` for each, its first row and its
+/// height, a constant, under the names given.
+#[cfg(target_arch = "x86_64")]
+macro_rules! cover {
+    ($rows:expr, [$($height:literal),+], |$row:ident, $size:ident| $call:expr) => {{
+        let rows = $rows;
+        let mut $row = 0;
+        $(while rows - $row >= $height {
+            const $size: usize = $height;
+            $call;
+            $row += $height;
+        })+
+    }};
+}
+#[cfg(target_arch = "x86_64")]
+pub(super) use cover;
+
 /// `out[r, c] = after(Σ_k x[r, k] · b[k, c])`; `out` is row-major with the stride given.
 pub fn product(x: Rows<'_>, b: &Packed, out: &mut [f32], out_stride: usize, after: After<'_>, operand: &mut Operand) {
     let (inputs, outputs) = (b.inputs(), b.outputs());

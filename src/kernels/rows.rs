@@ -28,6 +28,9 @@ macro_rules! dispatch {
 }
 pub(super) use dispatch;
 
+/// 1.5 · 2^23: adding it rounds to a whole number, which the low bits then hold in two's complement.
+pub(super) const ROUND: f32 = 12_582_912.0;
+
 /// `a · b + c`: in one instruction, and one rounding, where the instruction set has it; elsewhere that would be a call.
 #[inline(always)]
 fn mad<const FUSED: bool>(a: f32, b: f32, c: f32) -> f32 {
@@ -80,7 +83,7 @@ pub(super) fn round_bf16(isa: Isa, x: Rows<'_>, inputs: usize, depth: usize, out
     out.resize(ROW_BLOCK * depth);
     let out: &mut [u16] = out;
     #[cfg(target_arch = "x86_64")]
-    if matches!(isa, Isa::Amx | Isa::Avx512) && is_x86_feature_detected!("avx512bf16") {
+    if matches!(isa, Isa::Amx | Isa::Avx512) && super::avx512_bf16() {
         return super::avx512::round_rows(x, inputs, depth, out);
     }
     dispatch!(isa, round_loop(x: Rows<'_>, inputs: usize, depth: usize, out: &mut [u16]));
@@ -123,7 +126,6 @@ pub(super) fn quantise(isa: Isa, x: Rows<'_>, inputs: usize, depth: usize, out: 
 
 #[inline(always)]
 fn quantise_loop<const FUSED: bool>(x: Rows<'_>, inputs: usize, depth: usize, out: &mut [u8], scales: &mut [f32]) {
-    const ROUND: f32 = 12_582_912.0; // 1.5 · 2^23: adding it rounds to a whole number
     for (r, (out, scale)) in out.chunks_exact_mut(depth).zip(scales).take(x.count).enumerate() {
         let row = &x.data[r * x.stride..][..inputs];
         let mut lanes = [0.0f32; 16];
@@ -142,7 +144,6 @@ fn quantise_loop<const FUSED: bool>(x: Rows<'_>, inputs: usize, depth: usize, ou
         *scale = largest / 127.0 + poison;
         let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
         for (byte, &x) in out.iter_mut().zip(row) {
-            // The low bits of x · inverse + ROUND are the whole number, in two's complement.
             *byte = ((x * inverse + ROUND).to_bits() as u8).wrapping_add(128);
         }
         out[inputs..].fill(128);
@@ -175,7 +176,6 @@ fn polynomial<const FUSED: bool, const N: usize>(x: f32, coefficients: [f32; N])
 /// 2^x for x ≤ 0 with a relative error below 5e-6, for what is rounded to bf16 at once; 2^-126 below.
 #[inline(always)]
 pub(super) fn exp2_coarse<const FUSED: bool>(x: f32) -> f32 {
-    const ROUND: f32 = 12_582_912.0; // as in `exp`
     let clamped = if x < -126.0 { -126.0 } else { x };
     let shifted = clamped + ROUND;
     let rest = clamped - (shifted - ROUND);
@@ -186,7 +186,6 @@ pub(super) fn exp2_coarse<const FUSED: bool>(x: f32) -> f32 {
 /// e^x for x ≤ 88 in plain arithmetic that vectorises; relative error below 3e-7, 0 below -87.
 #[inline(always)]
 pub(super) fn exp<const FUSED: bool>(x: f32) -> f32 {
-    const ROUND: f32 = 12_582_912.0; // 1.5 · 2^23: adding it rounds to a whole number, which the low bits then hold
     let clamped = if x < -87.0 { -87.0 } else { x };
     let shifted = mad::<FUSED>(clamped, std::f32::consts::LOG2_E, ROUND);
     let whole = shifted - ROUND;
@@ -214,7 +213,7 @@ fn norm_loop<const FUSED: bool>(rows: &mut [f32], residual: &[f32], norm: &Norm<
 
 /// Σ f(x) in 16 lanes, so that it vectorises and has one order of additions on every machine.
 #[inline(always)]
-pub(super) fn lane_sum(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+fn lane_sum(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     let mut lanes = [0.0f32; 16];
     let chunks = values.chunks_exact(16);
     let rest = chunks.remainder();
