@@ -527,7 +527,7 @@ def window_of(record, target):
 
 def annotated_record(article, label):
     body = "\n".join(article["sents"])
-    out = {"id": label["id"], "source": f"annotated-{article['source']}", "title": article["title"], "text": body, "sents": article["sents"], "weight": 1.5}
+    out = {"id": label["id"], "sid": article["sid"], "source": f"annotated-{article['source']}", "title": article["title"], "text": body, "sents": article["sents"], "weight": 1.5}
     out["topics"] = [{"label": t} for t in label["topics"]]
     out["entities"] = spans_of(body, label["entities"]) + [e | {"field": "title"} for e in spans_of(article["title"], label["entities"])]
     out["stance"] = [{"target": s["target"], "kind": s["type"], "label": s["label"]} for s in label["stance"]]
@@ -626,7 +626,7 @@ def main():
     }  # fmt: skip
     # A weak dev set keeps its articles: those of them that are annotated too are not trained on.
     held = {r["id"].split("/")[-1] for _, dev in tasks.values() for r in dev}
-    marked_train = [r for r in marked_train if r["id"].split("/")[-1] not in held]
+    marked_train = [r for r in marked_train if r["sid"] not in held]
     raw_ids -= held
     for task, (train, dev) in tasks.items():
         total = len(train) + len(dev)
