@@ -55,9 +55,7 @@ pub fn run<E: From<Error>>(
     let (to_workers, from_reader) = bounded::<Group>(threads);
     let (to_writer, from_workers) = unbounded::<Finished>();
     let (free, tickets) = bounded::<()>(threads * 3);
-    for _ in 0..threads * 3 {
-        let _ = free.send(());
-    }
+    let _ = free.send(()); // the first group is computed alone, by all cores: its answer comes soonest
     std::thread::scope(|scope| {
         let reader_done = to_writer.clone();
         let budget = analyzer.options().batch_tokens * BYTES_PER_PIECE;
@@ -90,8 +88,9 @@ fn drain<E: From<Error>>(
         waiting.insert(number, outcomes);
         while let Some(outcomes) = waiting.remove(&next) {
             sink(outcomes?)?;
+            let more = if next == 0 { free.capacity().unwrap_or(1) } else { 1 };
             next += 1;
-            let _ = free.try_send(());
+            (0..more).for_each(|_| _ = free.try_send(()));
         }
     }
     Ok(())
