@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make the committed test fixtures: tiny random models with PyTorch's answers, and tokenizer cases.
 
-    python scripts/make_fixtures.py             # tests/fixtures/tiny-bert, tiny-xlmr, tokenizer.json cases
+    python scripts/make_fixtures.py             # tests/fixtures/tiny-bert, tiny-xlmr, tokenizer and mention cases
     python scripts/make_fixtures.py --bundled   # tests/fixtures/bundled-golden.json, after a new bundled model
 
 The Rust tests hold hidden states and every head's logits to these numbers.
@@ -29,7 +29,7 @@ TYPES = ["LOC", "MISC", "ORG", "PER"]
 HEADS = {
     "topics": {"labels": [{"label": x, "ar": "", "medtop": "", "threshold": 0.5} for x in ("conflict", "politics", "sport")], "temperature": 1.0},
     "entities": {"labels": ["O", *(f"{p}-{t}" for t in TYPES for p in "BI")], "temperature": 1.0},
-    "stance": {"labels": network.STANCES, "claim_temperature": 1.0, "entity_temperature": 1.0},
+    "stance": {"labels": network.STANCES, "claim_temperature": 1.0, "entity_temperature": 1.0, "mention": {"size": 12, "temperature": 1.0}},
     "extract": {"size": 16, "layers": 1, "heads": 2, "feed_forward": 32, "positions": 8},
 }
 
@@ -67,10 +67,11 @@ def wordpiece():
     return out
 
 
-def mujaz_object(name, cls, sep, normalizer):
+def mujaz_object(name, cls, sep, normalizer, mention=True):
+    heads = HEADS if mention else HEADS | {"stance": {k: v for k, v in HEADS["stance"].items() if k != "mention"}}
     return {
         "name": name, "revision": "fixture", "normalizer": normalizer, "window": 48, "overlap": 12, "stance_window": 48,
-        "specials": {"cls": cls, "sep": sep, "entity": "<entity>", "claim": "<claim>"}, "heads": HEADS,
+        "specials": {"cls": cls, "sep": sep, "entity": "<entity>", "claim": "<claim>"}, "heads": heads,
     }  # fmt: skip
 
 
@@ -104,6 +105,8 @@ def golden(model, rows, numbers=None):
                 "hidden": hidden[0, :, :numbers], "topics": model.topics(hidden, torch.ones_like(ids))[0],
                 "entities": model.entities(hidden, torch.arange(length)), "claim": claim[0], "entity": entity[0], "extract": extract[0],
             }  # fmt: skip
+            if "mention" in model.mujaz["heads"]["stance"]:
+                answer["mention"] = model.mentions(hidden, torch.ones_like(ids), [(0, [0, length // 2])])[0]
         out.append(row | {k: [round(x, 6) for x in v.flatten().tolist()] for k, v in answer.items()})
     return out
 
@@ -141,7 +144,7 @@ def tiny_xlmr():
                               intermediate_size=40, max_position_embeddings=52, type_vocab_size=1, pad_token_id=0,
                               layer_norm_eps=1e-5)  # fmt: skip
     encoder = XLMRobertaModel(config, add_pooling_layer=False)
-    model = network.Mujaz(encoder, mujaz_object("tiny-xlmr", "[CLS]", "[SEP]", None))
+    model = network.Mujaz(encoder, mujaz_object("tiny-xlmr", "[CLS]", "[SEP]", None, mention=False))
     randomise(model, 2)
     write("tiny-xlmr", model, tokenizer, torch.bfloat16, "roberta.")
 
@@ -186,6 +189,24 @@ def tokenizer_cases():
     print(f"wrote {len(lines)} tokenizer cases")
 
 
+def mention_cases(count=120):
+    """Where sample articles name runs of their words, clitics and articles added or taken off (src/tasks/mentions.rs)."""
+    rng, lines = random.Random(6), []
+    articles = [a for a in sample_text().split("\n") if len(a.split()) > 8]
+    while len(lines) < count:
+        body = tok.normalizer().normalize_str(rng.choice(articles))
+        words = [body[a:b] for a, b in text.words(body)]
+        at = rng.randrange(len(words))
+        target = words[at : at + rng.randrange(1, 4)]
+        edit = rng.choice(["", "", "strip", "article", "miss"])
+        target[0] = {"strip": target[0].lstrip("وبل"), "article": "ال" + target[0], "miss": target[0] + "ست"}.get(edit, target[0])
+        target = " ".join(target)
+        asked = [target[a:b] for a, b in text.words(target)]
+        lines.append(json.dumps({"text": body, "target": target, "words": text.mentions(words, asked)}, ensure_ascii=False))
+    (FIXTURES / "mention-cases.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(f"wrote {len(lines)} mention cases, {sum('[]' not in line for line in lines)} with mentions")
+
+
 def bundled():
     folder = ROOT / "models/mujaz-base"
     tokenizer, model = Tokenizer.from_file(str(folder / "tokenizer.json")), network.load(folder)
@@ -210,6 +231,7 @@ def main():
         tiny_bert()
         tiny_xlmr()
         tokenizer_cases()
+        mention_cases()
 
 
 if __name__ == "__main__":

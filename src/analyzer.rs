@@ -9,7 +9,7 @@ use crate::pipeline::document::{Document, Field};
 use crate::pipeline::plan::batches;
 use crate::stages::{Clock, Stage};
 use crate::tasks::stance::{Pair, Target};
-use crate::tasks::{entities, stance, summary, topics};
+use crate::tasks::{entities, mentions, stance, summary, topics};
 use crate::text::normalise::Original;
 use rayon::prelude::*;
 use std::sync::Arc;
@@ -117,7 +117,33 @@ struct WindowOutput {
     pooled: Vec<f32>,
     pieces: usize,
     sentences: Vec<(usize, usize, Vec<f32>)>,
+    /// Words with pieces and their entity logits.
     words: Vec<(usize, Vec<f32>)>,
+    /// Hidden states of the first pieces of `words`, where stance is read off mentions.
+    firsts: Vec<f32>,
+}
+
+/// What to read from windows, beside sums over sentences.
+#[derive(Clone, Copy)]
+struct Wanted {
+    /// Entity logits.
+    entities: bool,
+    /// Hidden states of words, for stance toward what they name.
+    mentions: bool,
+}
+
+/// A target of stance, and where its answer comes from.
+struct Question {
+    document: usize,
+    target: Target,
+    source: Evidence,
+}
+
+enum Evidence {
+    /// Means over its mentions and over the article.
+    Mentions(Vec<f32>),
+    /// Passes with the target, by number.
+    Passes(std::ops::Range<usize>),
 }
 
 impl Analyzer {
@@ -169,13 +195,16 @@ impl Analyzer {
         let clock = Clock::start();
         let documents: Vec<Document> = articles.iter().map(|a| Document::new(a, &self.model.tokenizer, &self.config)).collect();
         clock.lap(Stage::Tokenise);
-        let outputs = self.read_windows(&documents, decoder.is_some())?;
+        let named = |asked: &Option<&[Target]>| asked.is_none_or(|all| all.iter().any(|t| t.kind == StanceKind::Entity));
+        let head = self.config.heads.stance.as_ref().is_some_and(|stance| stance.mention.is_some());
+        let mentions = tasks.stance && head && targets.iter().any(named);
+        let mut outputs = self.read_windows(&documents, Wanted { entities: decoder.is_some(), mentions })?;
         let mut analyses: Vec<Analysis> = Vec::with_capacity(articles.len());
-        for ((article, document), windows) in articles.iter().zip(&documents).zip(outputs) {
+        for ((article, document), windows) in articles.iter().zip(&documents).zip(&mut outputs) {
             analyses.push(self.decode(article, document, windows, decoder)?);
         }
         if self.options.tasks.stance {
-            let stances = self.read_stances(&documents, &analyses, targets)?;
+            let stances = self.read_stances(&documents, &outputs, &analyses, targets)?;
             for (analysis, stance) in analyses.iter_mut().zip(stances) {
                 analysis.stance = Some(stance);
             }
@@ -186,11 +215,11 @@ impl Analyzer {
         Ok(analyses)
     }
 
-    fn read_windows(&self, documents: &[Document], entities: bool) -> Result<Vec<Vec<WindowOutput>>> {
+    fn read_windows(&self, documents: &[Document], wanted: Wanted) -> Result<Vec<Vec<WindowOutput>>> {
         let mut out: Vec<Vec<WindowOutput>> =
             documents.iter().map(|d| d.windows.iter().map(|_| WindowOutput::default()).collect()).collect();
         let tasks = self.options.tasks;
-        if !(tasks.topics || tasks.summary || entities) {
+        if !(tasks.topics || tasks.summary || wanted.entities || wanted.mentions) {
             return Ok(out);
         }
         let clock = Clock::start();
@@ -206,7 +235,7 @@ impl Analyzer {
         clock.lap(Stage::Tokenise);
         let read = self.encode(&inputs, |input, hidden| {
             let (d, w, rows) = &places[input];
-            self.read_window(&documents[*d], *w, rows, hidden, entities)
+            self.read_window(&documents[*d], *w, rows, hidden, wanted)
         })?;
         for ((d, w, _), window) in places.into_iter().zip(read) {
             out[d][w] = window;
@@ -242,7 +271,7 @@ impl Analyzer {
         Ok(answers.into_iter().map(|(_, answer)| answer).collect())
     }
 
-    fn read_window(&self, document: &Document, window: usize, rows: &[Option<usize>], hidden: &[f32], entities: bool) -> WindowOutput {
+    fn read_window(&self, document: &Document, window: usize, rows: &[Option<usize>], hidden: &[f32], wanted: Wanted) -> WindowOutput {
         let clock = Clock::start();
         let width = self.model.config.hidden_size;
         let window = &document.windows[window];
@@ -264,7 +293,7 @@ impl Analyzer {
                     add(sum, piece);
                 }
             }
-            if entities {
+            if wanted.entities || wanted.mentions {
                 out.words.push((word, Vec::new()));
                 firsts.extend_from_slice(&hidden[row * width..][..width]);
             }
@@ -274,11 +303,14 @@ impl Analyzer {
             add(&mut out.pooled, sum);
         }
         let clock = clock.lap(Stage::Decode);
-        if let Some(logits) = (!firsts.is_empty()).then(|| self.model.heads.entities(&firsts)).flatten() {
+        if let Some(logits) = (wanted.entities && !firsts.is_empty()).then(|| self.model.heads.entities(&firsts)).flatten() {
             let labels = logits.len() / out.words.len();
             for ((_, slot), row) in out.words.iter_mut().zip(logits.chunks_exact(labels)) {
                 *slot = row.to_vec();
             }
+        }
+        if wanted.mentions {
+            out.firsts = firsts;
         }
         clock.lap(Stage::Heads);
         out
@@ -288,13 +320,11 @@ impl Analyzer {
         &self,
         article: &Article,
         document: &Document,
-        windows: Vec<WindowOutput>,
+        windows: &mut [WindowOutput],
         decoder: Option<&entities::Decoder>,
     ) -> Result<Analysis> {
         let clock = Clock::start();
         let tasks = self.options.tasks;
-        let width = self.model.config.hidden_size;
-        let pieces: usize = windows.iter().map(|w| w.pieces).sum();
         let mut analysis = Analysis {
             id: article.id.clone(),
             title: article.title.clone(),
@@ -318,24 +348,21 @@ impl Analyzer {
         let clock = clock.lap(Stage::Decode);
         if tasks.topics {
             analysis.topics = Some(match &self.config.heads.topics {
-                Some(config) if pieces > 0 => {
-                    let mut pooled = vec![0.0; width];
-                    windows.iter().for_each(|w| add(&mut pooled, &w.pooled));
-                    pooled.iter_mut().for_each(|x| *x /= pieces as f32);
-                    topics::decode(&self.model.heads.topics(&pooled).unwrap_or_default(), config)
+                Some(config) if !document.pieces.is_empty() => {
+                    topics::decode(&self.model.heads.topics(&self.mean(windows)).unwrap_or_default(), config)
                 }
                 _ => Vec::new(),
             });
         }
         clock.lap(Stage::Heads);
         if tasks.summary {
-            analysis.summary = Some(self.summarise(article, document, &windows));
+            analysis.summary = Some(self.summarise(article, document, windows));
         }
         let clock = Clock::start();
         if let Some(decoder) = decoder {
             let mut logits = vec![None; document.words.len()];
-            for (word, row) in windows.into_iter().flat_map(|w| w.words) {
-                logits[word] = Some(row);
+            for (word, row) in windows.iter_mut().flat_map(|w| &mut w.words) {
+                logits[*word] = Some(std::mem::take(row));
             }
             let mut found = decoder.decode(document, &logits);
             let (title, text) = (Original::new(article.title.as_deref().unwrap_or("")), Original::new(&article.text));
@@ -349,6 +376,32 @@ impl Analyzer {
         Ok(analysis)
     }
 
+    /// The mean hidden state of an article's pieces.
+    fn mean(&self, windows: &[WindowOutput]) -> Vec<f32> {
+        let mut sum = vec![0.0; self.model.config.hidden_size];
+        windows.iter().for_each(|w| add(&mut sum, &w.pooled));
+        divide(&mut sum, windows.iter().map(|w| w.pieces).sum());
+        sum
+    }
+
+    /// The mean over the first pieces of a target's mentions, then the mean over the article; `None` where it has none.
+    fn of_mentions(&self, document: &Document, windows: &[WindowOutput], target: &Target) -> Option<Vec<f32>> {
+        let width = self.model.config.hidden_size;
+        let named = mentions::mentions(document, &target.text);
+        let (mut feature, mut count) = (vec![0.0; width], 0);
+        for window in windows {
+            for ((word, _), state) in window.words.iter().zip(window.firsts.chunks_exact(width)) {
+                if named.binary_search(word).is_ok() {
+                    add(&mut feature, state);
+                    count += 1;
+                }
+            }
+        }
+        divide(&mut feature, count);
+        feature.extend(self.mean(windows));
+        (count > 0).then_some(feature)
+    }
+
     fn summarise(&self, article: &Article, document: &Document, windows: &[WindowOutput]) -> Summary {
         let clock = Clock::start();
         let width = self.model.config.hidden_size;
@@ -360,7 +413,7 @@ impl Analyzer {
             pieces[*sentence] += n;
         }
         for (mean, &n) in means.chunks_exact_mut(width).zip(&pieces) {
-            mean.iter_mut().for_each(|x| *x /= n.max(1) as f32);
+            divide(mean, n);
         }
         // The title has no score of its own: the head was trained on the sentences of the body.
         let body = document.sentences.iter().take_while(|s| s.field == Field::Title).count();
@@ -376,11 +429,19 @@ impl Analyzer {
         summary
     }
 
-    fn read_stances(&self, documents: &[Document], analyses: &[Analysis], asked: &[Option<&[Target]>]) -> Result<Vec<Vec<Stance>>> {
+    /// Stances toward the targets asked for, or else the main entities: from their mentions where the article names them,
+    /// else from passes with the target.
+    fn read_stances(
+        &self,
+        documents: &[Document],
+        windows: &[Vec<WindowOutput>],
+        analyses: &[Analysis],
+        asked: &[Option<&[Target]>],
+    ) -> Result<Vec<Vec<Stance>>> {
         let Some(config) = &self.config.heads.stance else { return Ok(vec![Vec::new(); documents.len()]) };
         let clock = Clock::start();
         let width = self.model.config.hidden_size;
-        let mut questions: Vec<(usize, Target, Vec<usize>)> = Vec::new();
+        let mut questions: Vec<Question> = Vec::new();
         let mut rows: Vec<Pair> = Vec::new();
         for (d, document) in documents.iter().enumerate() {
             if document.pieces.is_empty() {
@@ -389,9 +450,16 @@ impl Analyzer {
             let own = || stance::main_entities(analyses[d].entities.as_deref().unwrap_or_default(), &stance::furniture(document));
             let targets = asked[d].map_or_else(own, <[Target]>::to_vec);
             for target in targets {
-                let first = rows.len();
-                rows.extend(stance::pairs(document, &target, &self.model.tokenizer, &self.config));
-                questions.push((d, target, (first..rows.len()).collect()));
+                let named = (target.kind == StanceKind::Entity).then(|| self.of_mentions(document, &windows[d], &target)).flatten();
+                let source = named.map_or_else(
+                    || {
+                        let first = rows.len();
+                        rows.extend(stance::pairs(document, &target, &self.model.tokenizer, &self.config));
+                        Evidence::Passes(first..rows.len())
+                    },
+                    Evidence::Mentions,
+                );
+                questions.push(Question { document: d, target, source });
             }
         }
         let inputs: Vec<Sequence> = rows.iter_mut().map(|pair| std::mem::take(&mut pair.input)).collect();
@@ -402,16 +470,26 @@ impl Analyzer {
             let mut feature = hidden[..width].to_vec();
             let mut mean = vec![0.0; width];
             hidden[text.start * width..text.end * width].chunks_exact(width).for_each(|row| add(&mut mean, row));
-            feature.extend(mean.into_iter().map(|x| x / text.len().max(1) as f32));
+            divide(&mut mean, text.len());
+            feature.extend(mean);
             clock.lap(Stage::Heads);
             feature
         })?;
         let clock = Clock::start();
         let mut out: Vec<Vec<Stance>> = vec![Vec::new(); documents.len()];
-        for (d, target, indices) in questions {
-            let logits: Vec<(Vec<f32>, f32)> =
-                indices.into_iter().filter_map(|i| Some((self.model.heads.stance(&features[i], target.kind)?, rows[i].share))).collect();
-            out[d].push(stance::decode(&documents[d], &target, &logits, config));
+        let heads = &self.model.heads;
+        for Question { document, target, source } in questions {
+            let (logits, temperature): (Vec<(Vec<f32>, f32)>, f32) = match (source, target.kind) {
+                (Evidence::Mentions(feature), _) => (
+                    heads.mentions(&feature).map(|row| (row, 1.0)).into_iter().collect(),
+                    config.mention.as_ref().map_or(1.0, |mention| mention.temperature),
+                ),
+                (Evidence::Passes(passes), kind) => (
+                    passes.filter_map(|i| Some((heads.stance(&features[i], kind)?, rows[i].share))).collect(),
+                    if kind == StanceKind::Claim { config.claim_temperature } else { config.entity_temperature },
+                ),
+            };
+            out[document].push(stance::decode(&documents[document], &target, &logits, config, temperature));
         }
         clock.lap(Stage::Heads);
         Ok(out)
@@ -422,6 +500,10 @@ impl Analyzer {
 fn share(lengths: &[usize], threads: usize) -> usize {
     let longest = lengths.iter().copied().max().unwrap_or(0);
     if threads == 1 { usize::MAX } else { (longest * lengths.len().div_ceil(threads)).max(SMALLEST_SHARE) }
+}
+
+fn divide(sum: &mut [f32], count: usize) {
+    sum.iter_mut().for_each(|x| *x /= count.max(1) as f32);
 }
 
 fn add(sum: &mut [f32], row: &[f32]) {

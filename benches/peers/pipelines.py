@@ -5,8 +5,7 @@ The pipelines are what a newsroom would put together: text classification for to
 entities, classification of (target, text) pairs for stance, and sentence vectors for an extractive summary. Heads are
 fresh (their numbers mean nothing, their cost is that of trained ones), the encoder and tokenizer are the model's.
 Long articles are cut at 384 pieces by the pipelines, while mujaz reads them to the end in windows; stance is asked
-for the targets that mujaz finds, one pair each, while mujaz reads up to three windows for each: both favour the
-pipelines.
+for the targets that mujaz finds, one pair each, which mujaz reads off the windows of the first pass.
 
     cargo build --release
     pip install torch transformers tokenizers

@@ -5,6 +5,7 @@ import random
 import torch
 
 from . import text as rules
+from .tokenizer import normalizer
 
 LENGTHS = [32, 64, 96, 128, 192, 256, 384, 512]
 
@@ -18,6 +19,7 @@ class Encoder:
         self.kinds = {k: tokenizer.token_to_id(specials[k]) for k in ("entity", "claim")}
         self.mask = tokenizer.token_to_id("<mask>") or tokenizer.token_to_id("[MASK]")
         self.window, self.stance_window = window, stance_window
+        self.normalizer = normalizer()
 
     def part(self, body):
         """(ids, spans of words, word of each piece) of a title or a text."""
@@ -60,6 +62,13 @@ class Encoder:
                 content.append(0)
                 groups.append(-1)
         return ids, content, firsts, groups
+
+    def mentions(self, record, firsts, target):
+        """Rows of the first pieces of the words that name `target`; `firsts` as `article` returns them."""
+        normal = self.normalizer.normalize_str
+        words = [normal((record.get(field) or "")[start:end]) for _, field, start, end in firsts]
+        question = normal(target)
+        return [firsts[i][0] for i in rules.mentions(words, [question[a:b] for a, b in rules.words(question)])]
 
     def pair(self, record, target, kind):
         """`[CLS] kind target [SEP] title [SEP] text [SEP]`, the article's part with type 1; ids and where the text begins."""

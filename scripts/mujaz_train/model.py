@@ -70,15 +70,23 @@ class TopicsHead(nn.Module):
 
 
 class StanceHead(nn.Module):
-    def __init__(self, hidden):
+    """Stance from a pass with the target (claims, unnamed entities) and, with `size`, from its mentions alone."""
+
+    def __init__(self, hidden, size=None):
         super().__init__()
         self.dense = nn.Linear(2 * hidden, hidden)
         self.claim, self.entity = nn.Linear(hidden, len(STANCES)), nn.Linear(hidden, len(STANCES))
+        if size:
+            self.mention = nn.ModuleDict({"dense": nn.Linear(2 * hidden, size), "out": nn.Linear(size, len(STANCES))})
 
     def forward(self, features):
         """[rows, 2 · hidden] to claim and entity logits, [rows, 4] each."""
         inner = nn.functional.gelu(self.dense(features))
         return self.claim(inner), self.entity(inner)
+
+    def of_mentions(self, features):
+        """[targets, 2 · hidden], the mean over first pieces of mentions and over the article, to logits [targets, 4]."""
+        return self.mention["out"](nn.functional.gelu(self.mention["dense"](features)))
 
 
 class ExtractHead(nn.Module):
@@ -115,7 +123,7 @@ class Mujaz(nn.Module):
         if config.get("entities"):
             heads["entities"] = nn.Linear(hidden, len(config["entities"]["labels"]))
         if config.get("stance"):
-            heads["stance"] = StanceHead(hidden)
+            heads["stance"] = StanceHead(hidden, config["stance"].get("mention", {}).get("size"))
         if config.get("extract"):
             heads["extract"] = ExtractHead(hidden, config["extract"], eps)
         self.heads = nn.ModuleDict(heads)
@@ -140,6 +148,12 @@ class Mujaz(nn.Module):
 
     def stance(self, hidden, text):
         return self.heads["stance"](torch.cat([hidden[:, 0], self.pool(hidden, text.long() - 1, 1)[:, 0]], -1))
+
+    def mentions(self, hidden, content, targets):
+        """`targets`: (row of the batch, positions of the mentions' first pieces); logits [targets, 4]."""
+        pooled = self.pool(hidden, content.long() - 1, 1)[:, 0]
+        means = [torch.cat([hidden[row, places].mean(0), pooled[row]]) for row, places in targets]
+        return self.heads["stance"].of_mentions(torch.stack(means))
 
     def extract(self, hidden, groups):
         count = int(groups.max()) + 1

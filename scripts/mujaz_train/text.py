@@ -6,6 +6,9 @@ import regex
 WORD = regex.compile(r"[\p{P}\p{S}]|[^\s\p{P}\p{S}]{1,64}")
 ENDS = regex.compile(r"(?<=[؟?!…])[»”\"')\]]*\s*|(?<=\S{2}\.)[»”\"')\]]*(?:\s+|(?=[\u0621-\u064a]))|\s*\n\s*")
 LONGEST = 120
+# What may stand before a name in one written word: و or ف, then ب ل ك and the article, or لل.
+PROCLITICS = regex.compile(r"[وف]?(?:[بلك]?(?:ال)?|لل)")
+FUNCTION_WORDS = set("على إلى هذا هذه ذلك تلك الذي التي الذين كان كانت بعد قبل بين خلال حيث عند منذ حتى ليس لكن غير كما أنه".split())
 
 
 def words(text):
@@ -47,3 +50,29 @@ def rouge1(candidate, reference):
     shared = sum(min(n, reference.get(w, 0)) for w, n in candidate.items())
     recall, precision = shared / max(1, sum(reference.values())), shared / max(1, sum(candidate.values()))
     return recall, precision, 2 * recall * precision / max(1e-9, recall + precision)
+
+
+def core(word):
+    """A word of a target without the article."""
+    return word[2:] if word.startswith("ال") and len(word) > 4 else word
+
+
+def names(word, wanted):
+    """Whether a word of an article is the word `wanted`, a `core`, with or without proclitics and article."""
+    if not word.endswith(wanted):
+        return False
+    return word == wanted or (len(wanted) > 2 and PROCLITICS.fullmatch(word[: -len(wanted)]) is not None)
+
+
+def mentions(article, target):
+    """Indices of the words of `article` that name `target`: whole occurrences, or else words of it. Both are lists of
+    normalised words (src/tasks/mentions.rs)."""
+    wanted = [core(w) for w in target if any(c.isalnum() for c in w)]
+    if not wanted:
+        return []
+    found = set()
+    for i in range(len(article) - len(wanted) + 1):
+        if all(names(article[i + j], w) for j, w in enumerate(wanted)):
+            found.update(range(i, i + len(wanted)))
+    telling = [w for w in wanted if len(w) > 2 and w not in FUNCTION_WORDS]
+    return sorted(found) or [i for i, word in enumerate(article) if any(names(word, w) for w in telling)]

@@ -138,6 +138,19 @@ pub struct StanceConfig {
     /// Divides the logits of entities.
     #[serde(default = "unit")]
     pub entity_temperature: f32,
+    /// Stance toward entities that the article names, read off their mentions; without it they take a pass of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mention: Option<MentionConfig>,
+}
+
+/// Stance from mentions: the mean over their first pieces and the mean over the article, through one inner layer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MentionConfig {
+    /// Numbers of the inner layer.
+    pub size: usize,
+    /// Divides the logits.
+    #[serde(default = "unit")]
+    pub temperature: f32,
 }
 
 /// Sentence scores: a projection of the mean of a sentence's pieces, positions, and inter-sentence layers.
@@ -170,7 +183,8 @@ impl HeadsConfig {
         let entities = self.entities.as_ref().is_some_and(|e| !e.labels.iter().any(|l| l == "O") || !positive(e.temperature));
         let stance = self.stance.as_ref().is_some_and(|s| {
             let known = s.labels.len() == STANCES.len() && STANCES.iter().all(|stance| s.labels.iter().any(|l| l == stance));
-            !known || !positive(s.claim_temperature) || !positive(s.entity_temperature)
+            let mention = s.mention.as_ref().is_none_or(|m| m.size > 0 && positive(m.temperature));
+            !known || !positive(s.claim_temperature) || !positive(s.entity_temperature) || !mention
         });
         let extract = self
             .extract
@@ -179,7 +193,7 @@ impl HeadsConfig {
         [
             (topics, "topics needs labels and a temperature above 0"),
             (entities, "entities needs the label \"O\" and a temperature above 0"),
-            (stance, "stance needs the labels favor, against, neutral and unrelated, and temperatures above 0"),
+            (stance, "stance needs the labels favor, against, neutral and unrelated, and temperatures and sizes above 0"),
             (extract, "extract needs positions, a size that its heads divide, and a number for lead"),
         ]
         .into_iter()

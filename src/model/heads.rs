@@ -27,6 +27,7 @@ struct StanceHead {
     dense: Dense,
     claim: Dense,
     entity: Dense,
+    mention: Option<(Dense, Dense)>,
 }
 
 struct Extract {
@@ -65,6 +66,13 @@ impl Heads {
                 dense: dense("stance.dense", hidden, 2 * hidden)?,
                 claim: dense("stance.claim", stance.labels.len(), hidden)?,
                 entity: dense("stance.entity", stance.labels.len(), hidden)?,
+                mention: match &stance.mention {
+                    Some(mention) => Some((
+                        dense("stance.mention.dense", mention.size, 2 * hidden)?,
+                        dense("stance.mention.out", stance.labels.len(), mention.size)?,
+                    )),
+                    None => None,
+                },
             }),
             None => None,
         };
@@ -116,6 +124,13 @@ impl Heads {
             StanceKind::Claim => head.claim.apply(&inner),
             StanceKind::Entity => head.entity.apply(&inner),
         })
+    }
+
+    /// Stance logits `[targets, 4]` for features `[targets, 2 · hidden]`: the mean over first pieces of a target's
+    /// mentions, then the mean over the article.
+    pub fn mentions(&self, features: &[f32]) -> Option<Vec<f32>> {
+        let (dense, out) = self.stance.as_ref()?.mention.as_ref()?;
+        Some(out.apply(&dense.apply_gelu(features)))
     }
 
     /// A logit for each sentence of a document, from its mean hidden states `[sentences, hidden]` in order.

@@ -1,6 +1,7 @@
 //! From head outputs to answers, one module a task.
 
 pub mod entities;
+pub mod mentions;
 pub mod stance;
 pub mod summary;
 pub mod topics;

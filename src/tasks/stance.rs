@@ -1,4 +1,5 @@
-//! Stance: which targets, which part of the article to read with each, and how its windows are merged.
+//! Stance: which targets, which part of the article to read with each that needs a pass of its own, and how the answers
+//! of its windows are merged.
 
 use super::log_softmax;
 use crate::data::{Entity, Stance, StanceKind, StanceScores};
@@ -12,10 +13,10 @@ use std::ops::Range;
 /// Main entities that get a stance when no target is given.
 const MAIN_ENTITIES: usize = 3;
 /// Windows of a long article that are read with one target.
-const WINDOWS: usize = 3;
+const WINDOWS: usize = 2;
 
 /// Words that say nothing of what a sentence is about, beside those of two letters.
-const FUNCTION_WORDS: [&str; 24] = [
+pub(super) const FUNCTION_WORDS: [&str; 24] = [
     "على",
     "إلى",
     "هذا",
@@ -171,12 +172,8 @@ fn pair(
     Pair { input: Sequence { ids, types }, text_rows, share }
 }
 
-/// Merge `[windows, 4]` logits by share into one answer.
-pub fn decode(document: &Document, target: &Target, logits: &[(Vec<f32>, f32)], config: &StanceConfig) -> Stance {
-    let temperature = match target.kind {
-        StanceKind::Claim => config.claim_temperature,
-        StanceKind::Entity => config.entity_temperature,
-    };
+/// Merge `[windows, 4]` logits by share into one answer; `temperature` divides them.
+pub fn decode(document: &Document, target: &Target, logits: &[(Vec<f32>, f32)], config: &StanceConfig, temperature: f32) -> Stance {
     let mut probabilities = vec![0.0f32; config.labels.len()];
     for (row, share) in logits {
         for (sum, log) in probabilities.iter_mut().zip(log_softmax(row, temperature)) {

@@ -37,7 +37,7 @@ fn the_report_adds_up() {
     assert_eq!(encoder["windows"].as_u64(), Some(lengths.len() as u64));
     assert_eq!(encoder["tokens"].as_u64(), Some(lengths.iter().sum::<usize>() as u64));
     // Windows and stance pairs go through the encoder; on the CPU nothing is padded.
-    assert!(report["end_to_end"]["tokens"].as_u64() > encoder["tokens"].as_u64());
+    assert!(report["end_to_end"]["tokens"].as_u64() >= encoder["tokens"].as_u64());
     assert_eq!(report["end_to_end"]["padding"].as_f64(), Some(0.0));
 }
 

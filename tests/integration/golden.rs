@@ -23,6 +23,8 @@ struct Row {
     claim: Vec<f32>,
     entity: Vec<f32>,
     extract: Vec<f32>,
+    #[serde(default)]
+    mention: Vec<f32>,
 }
 
 fn read(path: &str) -> Vec<Row> {
@@ -65,6 +67,10 @@ fn compare(model: &Model, encoder: &dyn Encoder, rows: &[Row], numbers: usize) -
             (heads.stance(&feature, StanceKind::Entity), &row.entity),
         ] {
             head_error = head_error.max(furthest(&got.unwrap(), want));
+        }
+        if !row.mention.is_empty() {
+            let feature = [mean(&[0, length / 2]), mean(&everything)].concat();
+            head_error = head_error.max(furthest(&heads.mentions(&feature).unwrap(), &row.mention));
         }
         if row.extract.len() == groups && length >= 3 {
             head_error = head_error.max(furthest(&heads.extract(&sentences).unwrap(), &row.extract));

@@ -85,6 +85,29 @@ fn a_long_article_gives_the_same_on_one_thread_and_on_several() {
     assert_eq!(with(1), with(3));
 }
 
+/// Stance toward an entity is the same whether it is asked for or found, alone or with others, and depends on its
+/// mentions; one that the article does not name takes a pass of its own, as claims do.
+#[test]
+fn entities_that_are_named_are_read_off_their_mentions() {
+    let entity = |text: &str| mujaz::analyzer::target(text, mujaz::data::StanceKind::Entity);
+    let claim = mujaz::analyzer::target("هدنة في حلب", mujaz::data::StanceKind::Claim);
+    let asked = |targets: Vec<mujaz::tasks::stance::Target>, tasks| {
+        let source = Source::Folder(repo("tests/fixtures/tiny-bert"));
+        Analyzer::load(&source, &Device::Cpu, Options { targets, tasks, ..Options::default() }).unwrap()
+    };
+    let only = mujaz::Tasks { topics: false, stance: true, entities: false, summary: false };
+    for article in samples() {
+        let found = analyzer(4096).analyze(&article).unwrap().stance.unwrap();
+        let names: Vec<_> = found.iter().map(|s| entity(&s.target)).collect();
+        assert!(!names.is_empty());
+        assert_eq!(asked(names.clone(), only).analyze(&article).unwrap().stance.unwrap(), found);
+        let others = [vec![claim.clone(), entity("زحل")], names].concat();
+        let among = asked(others, mujaz::Tasks::ALL).analyze(&article).unwrap().stance.unwrap();
+        assert_eq!(among[2..], found);
+        assert_eq!(asked(vec![claim.clone(), entity("زحل")], only).analyze(&article).unwrap().stance.unwrap(), among[..2]);
+    }
+}
+
 #[test]
 fn the_bundled_model_gives_a_batch_what_it_gives_alone() {
     let articles = samples();

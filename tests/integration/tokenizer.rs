@@ -1,7 +1,10 @@
 //! The same pieces in Python and Rust, through our own normaliser and words.
 
 use crate::repo;
+use mujaz::Article;
 use mujaz::model::{Config, Tokenizer};
+use mujaz::pipeline::document::Document;
+use mujaz::tasks::mentions::mentions;
 use mujaz::text::normalise::char_slice;
 use mujaz::text::{Normalized, sentences, words};
 use serde::Deserialize;
@@ -74,4 +77,22 @@ fn a_foreign_tokenizer_gives_every_word_its_own_pieces() {
     let (ids, counts, _) = by_our_road(&tokenizer, text);
     assert_eq!(counts.iter().sum::<usize>(), ids.len());
     assert!(counts.iter().all(|&c| c >= 1), "{counts:?}");
+}
+
+#[derive(Deserialize)]
+struct MentionCase {
+    text: String,
+    target: String,
+    words: Vec<usize>,
+}
+
+#[test]
+fn mentions_are_those_of_python() {
+    let config = Config::parse(&std::fs::read(repo("tests/fixtures/tiny-bert/config.json")).unwrap(), "tiny-bert").unwrap();
+    let tokenizer = load("tests/fixtures/tiny-bert");
+    for line in std::fs::read_to_string(repo("tests/fixtures/mention-cases.jsonl")).unwrap().lines() {
+        let case: MentionCase = serde_json::from_str(line).unwrap();
+        let document = Document::new(&Article::new(&case.text), &tokenizer, config.mujaz().unwrap());
+        assert_eq!(mentions(&document, &case.target), case.words, "{} in {}", case.target, case.text);
+    }
 }
