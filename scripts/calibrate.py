@@ -4,7 +4,7 @@
 Temperatures minimise the negative log-likelihood of the dev labels; the program divides logits by them. Topic
 thresholds maximise the F1 of the label sets that dev articles have in full (not of sections, which say one label):
 one for all labels, then one for each label with at least --least dev articles. Long articles are read by the window
-that speaks most of the target (the program merges up to three). Prints the expected calibration error before and
+that speaks most of the target (the program merges up to two). Prints the expected calibration error before and
 after, the latter with temperatures fitted on the other half of the records.
 
     python scripts/calibrate.py --model work/model --data work/data
@@ -19,7 +19,7 @@ import torch
 from tokenizers import Tokenizer
 
 sys.path.insert(0, str(Path(__file__).parent))
-from finetune import LOSSES, dev_batches
+from finetune import LOSSES, dev_batches, mentioned
 from mujaz_train import batches
 from mujaz_train.corpus import read_jsonl
 from mujaz_train.model import STANCES, load
@@ -36,7 +36,7 @@ def logits_of(model, encoder, task, records, args):
             _, logits = LOSSES[task](model, encoder, batch, args.device, None, False)
         rows = iter(logits.float().cpu())
         for record in batch:
-            count = {"entities": lambda r: len(encoder.article(r)[2]), "stance": lambda r: len(r["stance"]), "topics": lambda r: 1}[task](record)
+            count = {"entities": lambda r: len(encoder.article(r)[2]), "stance": lambda r: len(r["stance"]), "mentions": lambda r: len(r["stance"]), "topics": lambda r: 1}[task](record)
             out.append((record, torch.stack([next(rows) for _ in range(count)]) if count else torch.zeros(0)))
     return out
 
@@ -158,6 +158,10 @@ def main():
         if own:
             found = logits_of(model, encoder, "stance", own, args)
             heads["stance"][f"{kind}_temperature"] = fit(f"stance, {kind}", *categorical(found, right), nll, categorical_error)
+    if "mention" in heads.get("stance", {}):
+        named = [r for r in read_dev(args.data / "mentions.dev.jsonl") if r["source"].startswith("annotated")]
+        found = logits_of(model, encoder, "mentions", mentioned(named, encoder), args)
+        heads["stance"]["mention"]["temperature"] = fit("stance, mentions", *categorical(found, right), nll, categorical_error)
     full = [r for r in dev.get("topics", []) if r.get("topics")]
     if full:
         topics(heads["topics"], logits_of(model, encoder, "topics", full, args), args.least)

@@ -2,7 +2,8 @@
 """Train one encoder with four heads: topics, entities, stance, sentence extraction.
 
 Reads TASK.train.jsonl and TASK.dev.jsonl for each task found in --data (the formats of prepare_data.py: the
-record shape of the program, plus partial labels). Tasks take turns by --shares, batches hold about --tokens
+record shape of the program, plus partial labels). The task "mentions" is stance toward entities that the article
+names, read off their mentions; without files of its own it takes those records of stance. Tasks take turns by --shares, batches hold about --tokens
 pieces. Writes a model folder that `mujaz --model` loads. Checkpoints and resumes.
 
     python scripts/finetune.py --base work/pretrained --data work/data --out work/model --minutes 30
@@ -30,8 +31,10 @@ from mujaz_train import batches
 from mujaz_train.corpus import read_jsonl
 from mujaz_train.model import STANCES, Mujaz, load_encoder
 
-TASKS = ["entities", "stance", "topics", "extract"]
+TASKS = ["entities", "stance", "mentions", "topics", "extract"]
+HEADS = {"mentions": "stance"}  # heads that are not named like their task
 NEGATIVE = 0.3  # weight of labels that a news section does not mention
+LOADED = 1.5  # weight of favor and against toward an entity beside plain reporting, which is far more common
 
 
 # ------------------------------------------------------------------ set-up
@@ -39,7 +42,21 @@ NEGATIVE = 0.3  # weight of labels that a news section does not mention
 
 def read_data(folder, split):
     paths = {task: folder / f"{task}.{split}.jsonl" for task in TASKS}
-    return {task: list(read_jsonl(path)) for task, path in paths.items() if path.exists()}
+    data = {task: list(read_jsonl(path)) for task, path in paths.items() if path.exists()}
+    if "stance" in data and "mentions" not in data:
+        data["mentions"] = [{**r, "stance": own} for r in data["stance"] if (own := [s for s in r["stance"] if s["kind"] == "entity"])]
+    return data
+
+
+def mentioned(records, encoder):
+    """Records with the entities that their first window names, and where: `places` of each stance."""
+    out = []
+    for record in records:
+        firsts = encoder.article(record)[2]
+        found = [(s, encoder.mentions(record, firsts, s["target"])) for s in record["stance"] if s["kind"] == "entity"]
+        kept = [s | {"places": places} for s, places in found if places]
+        out += [{**record, "stance": kept}] if kept else []
+    return out
 
 
 def check_data(data):
@@ -50,14 +67,15 @@ def check_data(data):
             name = f"{task}, record {i + 1} ({record.get('id', 'no id')})"
             if "text" not in record:
                 raise SystemExit(f"{name}: no text")
-            for stance in record.get("stance", []) if task == "stance" else []:
+            for stance in record.get("stance", []) if task in ("stance", "mentions") else []:
                 unknown = set(stance["label"].split("|")) - set(STANCES)
                 if unknown or stance["kind"] not in ("claim", "entity"):
                     raise SystemExit(f"{name}: stance needs a label of {', '.join(STANCES)} and a kind, claim or entity, not {stance}")
             if task == "extract" and not ("sents" in record and "extract" in record):
                 raise SystemExit(f"{name}: extract needs sents, a list of sentences, and extract, numbers of them")
-            if task in ("entities", "stance") and task not in record:
-                raise SystemExit(f"{name}: no {task}")
+            wanted = HEADS.get(task, task)
+            if wanted in ("entities", "stance") and wanted not in record:
+                raise SystemExit(f"{name}: no {wanted}")
 
 
 def build_config(args, data, tokenizer):
@@ -77,6 +95,8 @@ def build_config(args, data, tokenizer):
         heads["entities"] = {"labels": ["O", *(f"{p}-{t}" for t in types for p in "BI")], "temperature": 1.0}
     if "stance" in data:
         heads["stance"] = {"labels": STANCES, "claim_temperature": 1.0, "entity_temperature": 1.0}
+        if "mentions" in data:
+            heads["stance"]["mention"] = {"size": 192, "temperature": 1.0}
     if "extract" in data:
         heads["extract"] = {"size": 256, "layers": 1, "heads": 4, "feed_forward": 512, "positions": 48, "lead": 3.0}
     ours = json.loads(tokenizer.to_str())["normalizer"]
@@ -126,6 +146,10 @@ def topics_loss(model, encoder, records, device, rng, train):
     losses = []
     for record, row in zip(records, logits):
         negative, positive = nn.functional.softplus(row), nn.functional.softplus(-row)
+        first = record["topics"][:1] if "topics" in record else [{"label": n} for n in record.get("topics_any", ())]
+        if first:  # the main topic, or one of the section's, before all others
+            ahead = torch.tensor([n in {t["label"] for t in first} for n in names], device=device)
+            losses.append(-row.log_softmax(-1)[ahead].logsumexp(-1) * record.get("weight", 1.0))
         if "topics" in record:
             held = {t["label"] for t in record["topics"]}
             truth = torch.tensor([n in held for n in names], device=device)
@@ -137,7 +161,7 @@ def topics_loss(model, encoder, records, device, rng, train):
         else:
             inside = torch.tensor([n in record["topics_none"] for n in names], device=device)
             losses.append(negative[inside].sum() * record.get("weight", 1.0))
-    return torch.stack(losses).mean(), logits
+    return torch.stack(losses).sum() / len(records), logits
 
 
 def entities_loss(model, encoder, records, device, rng, train):
@@ -178,6 +202,24 @@ def stance_loss(model, encoder, records, device, rng, train):
     return (loss * weight).sum() / weight.sum(), logits
 
 
+def mentions_loss(model, encoder, records, device, rng, train):
+    rows, contents, targets, allowed, weight = [], [], [], [], []
+    for i, record in enumerate(records):
+        ids, content, _, _ = encoder.article(record)
+        rows.append((batches.blank(ids, 0.05, encoder.mask, rng) if train else ids, [0] * len(ids)))
+        contents.append(content)
+        for stance in record["stance"]:
+            targets.append((i, stance["places"]))
+            allowed.append([s in stance["label"].split("|") for s in STANCES])
+            weight.append(record.get("weight", 1.0) * (LOADED if stance["label"] in ("favor", "against") else 1.0))
+    ids, types, mask = (t.to(device) for t in batches.collate(rows, encoder.pad))
+    content = batches.pad(contents, 0, ids.shape[1]).to(device)
+    logits = model.mentions(model.hidden(ids, types, mask), content, targets)
+    allowed, weight = torch.tensor(allowed, device=device), torch.tensor(weight, device=device)
+    loss = -logits.log_softmax(-1).masked_fill(~allowed, -1e9).logsumexp(-1)
+    return (loss * weight).sum() / weight.sum(), logits
+
+
 def extract_loss(model, encoder, records, device, rng, train):
     rows, groups = [], []
     for record in records:
@@ -200,7 +242,7 @@ def extract_loss(model, encoder, records, device, rng, train):
     return torch.stack(losses).mean() if losses else logits.sum() * 0.0, logits.masked_fill(~present, -1e9)
 
 
-LOSSES = {"topics": topics_loss, "entities": entities_loss, "stance": stance_loss, "extract": extract_loss}
+LOSSES = {"topics": topics_loss, "entities": entities_loss, "stance": stance_loss, "mentions": mentions_loss, "extract": extract_loss}
 
 
 # ------------------------------------------------------------------ batches
@@ -262,7 +304,7 @@ def evaluate(model, encoder, dev, args, autocast):
     scores, rng = {}, random.Random(0)
     model.eval()
     for task, records in dev.items():
-        if task not in model.mujaz["heads"] or not records:
+        if HEADS.get(task, task) not in model.mujaz["heads"] or not records:
             continue
         tally = {}
         for batch in dev_batches(task, records[: args.dev_most], args):
@@ -296,14 +338,14 @@ def count_entities(tally, model, encoder, batch, logits):
         tally[key] = (old[0] + len(truth & found), old[1] + len(found - truth), old[2] + len(truth - found))
 
 
-def count_stance(tally, model, encoder, batch, logits):
+def count_stance(tally, model, encoder, batch, logits, name=None):
     rows = iter(logits)
     for record in batch:
         for stance in record["stance"]:
             guess, truth = STANCES[int(next(rows).argmax())], stance["label"].split("|")[0]
             group = "annotated" if record["source"].startswith("annotated") else record["source"].split("-")[0]
             fold = lambda s: "neutral" if s == "unrelated" else s
-            tally.setdefault((stance["kind"], group), []).append((fold(guess), fold(truth)))
+            tally.setdefault((name or stance["kind"], group), []).append((fold(guess), fold(truth)))
 
 
 def count_extract(tally, model, encoder, batch, logits):
@@ -324,8 +366,13 @@ def finish_stance(tally):
     return scores
 
 
-COUNT = {"topics": count_topics, "entities": count_entities, "stance": count_stance, "extract": count_extract}
+def count_mentions(tally, model, encoder, batch, logits):
+    count_stance(tally, model, encoder, batch, logits, "mention")
+
+
+COUNT = {"topics": count_topics, "entities": count_entities, "stance": count_stance, "mentions": count_mentions, "extract": count_extract}
 FINISH = {
+    "mentions": finish_stance,
     "topics": lambda t: {f"topics {k} accuracy": r / n for k, (r, n) in t.items()},
     "entities": lambda t: {f"entities {k} F1": f1(*v) for k, v in t.items()},
     "stance": finish_stance,
@@ -406,6 +453,9 @@ def main():
     model = build_model(args, config, tokenizer).to(args.device).train()
     encoder = batches.Encoder(tokenizer, config["specials"], args.window, args.stance_window)
     encoder.pad = model.encoder.config.pad_token_id or 0
+    for data in (train, dev):
+        if "mentions" in data:
+            data["mentions"] = mentioned(data["mentions"], encoder)
     autocast = lambda: torch.autocast(args.device, dtype=torch.bfloat16, enabled=not args.f32)
     check_gradients(model, encoder, train, args, autocast)
     optimizer = optimizer_for(model, args)

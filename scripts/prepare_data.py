@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Bring the raw sets to one JSONL format per task, split so that nothing leaks from train into dev.
 
-Writes OUT/{entities,topics,stance,extract}.{train,dev}.jsonl in the record shape of the program (offsets in
+Writes OUT/{entities,topics,stance,mentions,extract}.{train,dev}.jsonl in the record shape of the program (offsets in
 code points of `text`), with these additions for training:
   "weight"         weight of the record in the loss (default 1)
   "topics_any"     one of these labels holds (news sections); "topics_none": none of these
@@ -43,8 +43,8 @@ STANCEX_TARGETS = {
     "multi_mariage": "تعدد الزوجات", "women_driving": "قيادة المرأة للسيارة",
 }  # fmt: skip
 # Most train pairs of the sets that would drown the headline pairs of ANS, and how often those are repeated.
-STANCE_CAPS = {"arabicstancex": 2500, "arnli": 2000}
-STANCE_REPEATS = {"ans": 2, "arbteds": 2}
+STANCE_CAPS = {"arabicstancex": 1500, "arnli": 1000}
+STANCE_REPEATS = {"ans": 1, "arbteds": 1}
 STANCEX_DEV = {"update_curricula", "vaccine_booster_dose"}
 EXAASC_DEV = {"مجلس النواب", "نادي النصر", "وزير التعليم", "عبد الفتاح السيسي"}
 # Words that turn a headline into its opposite, for claims against their own article.
@@ -72,8 +72,10 @@ HEADLINES = {
     "lifestyle": r"وصفة|الموضة|أزياء|السياح|رحلات|فنادق|مطعم|القهوة|الرشاقة|بشرة",
     "society": r"اللاجئين|لاجئ|المهاجرين|العنف ضد|حقوق المرأة|الطلاق|الأيتام|ذوي الإعاقة|الفقر|الهجرة",
 }
-# How often an annotated article is repeated in train: they are few, and the ones that the labels are defined by.
-ANNOTATED_REPEATS = {"entities": 2, "topics": 5, "stance": 2, "extract": 4}
+# How many times the cap of a section the sets with careful sections may give.
+SECTION_SHARE = {"topics/sanad_khaleej": 3}
+# How often an annotated article is repeated in train: the ones that the labels are defined by.
+ANNOTATED_REPEATS = {"entities": 1, "topics": 3, "stance": 1, "extract": 2}
 DEV_AMONG = 300  # of a section, or a source, this many shuffled articles are candidates for dev
 STANCE_WORDS = 130  # words that fit a stance window together with target and title, about
 MONTH = re.compile(r"\d+")
@@ -250,7 +252,7 @@ def topics(data, rng, cap):
     train, dev = [], []
     for (name, _), records in sorted(buckets.items()):
         rng.shuffle(records)
-        for i, record in enumerate(records[:cap]):
+        for i, record in enumerate(records[: cap * SECTION_SHARE.get(name, 1)]):
             held = i < DEV_AMONG and stable(record["id"], 12) == 0 and not record.get("weak") and len(record.get("topics_any", [])) == 1
             (dev if held else train).append(record)
     return train, dev
@@ -493,17 +495,28 @@ def raw_articles(data, wanted):
 
 def pairs_of(records):
     """One record a target, cut to the window that speaks most of it; the summary as one more claim, and a claim
-    of another article of the same topic as one that this one does not address."""
+    of another article of the same topic as one that this one does not address. Entities are read off their mentions
+    (see `mentions_of`): every third of them here is enough for those that an article does not name."""
     out = []
     for i, record in enumerate(records):
         kin = [r for r in records[i + 1 :] + records[:i] if r["topics"][0] == record["topics"][0]]
         claims = [s for r in kin[:1] for s in r["stance"] if s["kind"] == "claim"]
         extra = [{"target": record["reference"], "kind": "claim", "label": "favor"}]
         extra += [claims[i % len(claims)] | {"label": "unrelated"}] if claims else []
+        entities = [s for s in record["stance"] if s["kind"] == "entity"]
+        left = [s for j, s in enumerate(entities) if (i + j) % 3]
         for stance in record["stance"] + extra:
+            if stance in left:
+                continue
             title, body = window_of(record, stance["target"])
             out.append(pair(record["id"], record["source"], stance["kind"], stance["target"], body, stance["label"], record["weight"], title))
     return out
+
+
+def mentions_of(records):
+    """Whole articles and posts with their stances toward entities."""
+    own = lambda record: [s for s in record["stance"] if s["kind"] == "entity"]
+    return [{**{k: record[k] for k in ("id", "source", "title", "text", "weight")}, "stance": own(record)} for record in records if own(record)]
 
 
 def window_of(record, target):
@@ -598,12 +611,22 @@ def write_eval(folder, task, dev):
         path.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records), encoding="utf-8")
 
 
+def write(folder, task, train, dev):
+    print(f"{task}: {len(train):,} train, {len(dev):,} dev")
+    for name, records in (("train", train), ("dev", dev)):
+        with open(folder / f"{task}.{name}.jsonl", "w", encoding="utf-8") as out:
+            out.writelines(json.dumps(r, ensure_ascii=False) + "\n" for r in records)
+        sources = collections.Counter(r["source"].split("-")[0] for r in records)
+        counts = collections.Counter(x for r in records for x in labels_of(r, task))
+        print(f"  {name} sources {dict(sources)}\n  {name} labels {dict(counts.most_common(40))}", flush=True)
+
+
 def labels_of(record, task):
     if task == "entities":
         return [e["type"] for e in record["entities"]]
     if task == "topics":
         return [t["label"] for t in record.get("topics", [])] or ["any:" + "|".join(record["topics_any"]) if record.get("topics_any") else "none"]
-    if task == "stance":
+    if task in ("stance", "mentions"):
         return [f"{s['kind']}:{s['label']}" for s in record["stance"]]
     return [f"{len(record['extract'])} sentences"]
 
@@ -634,18 +657,15 @@ def main():
         train, dev = without(train, copies(train, marked_dev) | set(again)), [r for r in dev if r["id"].split("/")[-1] not in raw_ids]
         train = without(train, copies(train, dev, task == "stance"))
         removed = total - len(train) - len(dev)
+        if task == "stance":
+            write(args.out, "mentions", mentions_of(train + marked_train), mentions_of(dev + marked_dev))
         own = pairs_of(marked_train) if task == "stance" else marked_train
         train, dev = train + own * ANNOTATED_REPEATS[task], dev + marked_dev
         if task == "entities":
             train = with_swapped(train, args.data)
         write_eval(args.out / "eval", task, dev)
-        print(f"{task}: {len(train):,} train ({removed} copies of dev or annotated articles removed), {len(dev):,} dev")
-        for name, records in (("train", train), ("dev", dev)):
-            with open(args.out / f"{task}.{name}.jsonl", "w", encoding="utf-8") as out:
-                out.writelines(json.dumps(r, ensure_ascii=False) + "\n" for r in records)
-            sources = collections.Counter(r["source"].split("-")[0] for r in records)
-            counts = collections.Counter(x for r in records for x in labels_of(r, task))
-            print(f"  {name} sources {dict(sources)}\n  {name} labels {dict(counts.most_common(40))}", flush=True)
+        print(f"{task}: {removed} copies of dev or annotated articles removed")
+        write(args.out, task, train, dev)
 
 
 if __name__ == "__main__":
