@@ -96,6 +96,10 @@ pub fn random_sentences(all: &[String], length: usize, seed: u64) -> String {
     lead(&[&all[at..], &all[..at]].concat().join(" "), length)
 }
 
+/// Words that the oracle may use at least: those of a summary by default. A summary that leaves out parts of its sentences
+/// has fewer, and no sentence would fit its length.
+pub const ORACLE_WORDS: usize = 50;
+
 /// The sentences that, added one by one within `length` words, raise ROUGE-1 F most: a bound for extraction.
 pub fn oracle(all: &[String], reference: &[String], length: usize) -> String {
     let (mut chosen, mut best) = (Vec::<usize>::new(), 0.0);

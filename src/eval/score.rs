@@ -368,7 +368,7 @@ fn summary_item(article: usize, text: &str, reference: &str, summary: &str) -> S
         ],
         lead: against(&baselines::lead(text, length)),
         random: against(&baselines::random_sentences(&sentences, length, article as u64)),
-        oracle: against(&baselines::oracle(&sentences, &raw, length)),
+        oracle: against(&baselines::oracle(&sentences, &raw, length.max(baselines::ORACLE_WORDS))),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::data::Summary;
 use crate::pipeline::document::{DocSentence, Document, Field};
+use crate::text::asides;
 use crate::text::normalise::Original;
 use std::collections::HashSet;
 
@@ -46,7 +47,7 @@ const DANGLING: [&str; 24] = [
 /// a word.
 pub fn extract(document: &Document, scores: &[f32], lead: f32, original: &Original<'_>, limit: usize) -> Summary {
     let title = title_words(document);
-    let mut pool: Vec<usize> = candidates(document, |s| !s.boilerplate && !repeats_title(document, s, &title));
+    let mut pool: Vec<usize> = candidates(document, |s| !s.boilerplate && !is_byline(document, s) && !repeats_title(document, s, &title));
     if pool.is_empty() {
         pool = candidates(document, |_| true);
     }
@@ -56,31 +57,32 @@ pub fn extract(document: &Document, scores: &[f32], lead: f32, original: &Origin
         rank[i] -= if is_dangling(document, &document.sentences[i]) { DANGLING_COST } else { 0.0 };
     }
     pool.sort_by(|&a, &b| rank[b].total_cmp(&rank[a]).then(a.cmp(&b)));
-    let mut chosen: Vec<(usize, (usize, usize))> = Vec::new();
+    let mut chosen: Vec<(usize, Vec<(usize, usize)>)> = Vec::new();
     let mut said: HashSet<String> = HashSet::new();
     let mut left = limit;
     for &i in &pool {
-        let mut span = span_of(document, &document.sentences[i]);
+        let mut spans = spans_of(document, &document.sentences[i]);
         if i == pool[0] {
-            span = shorten(span, original, limit.max(1)); // the best sentence is worth more than all that would fit in its place
+            spans = shorten_all(&spans, original, limit.max(1)); // the best sentence is worth more than all that would fit in its place
         }
-        let length = original.slice(span.0, span.1).map_or(0, |s| s.split_whitespace().count());
+        let length: usize = spans.iter().map(|&span| count(original, span)).sum();
         if !chosen.is_empty() && limit - left + length > limit / FURTHER_WITHIN {
             continue; // the best sentence may take all of the limit, the others only fill up what it leaves of its half
         }
         let words = content_words(document, &document.sentences[i]);
         let repeated = words.iter().filter(|w| said.contains(*w)).count() as f32;
         // A character such as ㏂ may hold the end of a sentence; the sentences on both sides then overlap in it.
-        let overlaps = chosen.iter().any(|(_, other)| span.0 < other.1 && other.0 < span.1);
+        let overlaps =
+            chosen.iter().flat_map(|(_, others)| others).any(|other| spans.iter().any(|span| span.0 < other.1 && other.0 < span.1));
         if length == 0 || overlaps || length > left || (!chosen.is_empty() && repeated > REDUNDANT * words.len() as f32) {
             continue;
         }
         left -= length;
         said.extend(words);
-        chosen.push((i, span));
+        chosen.push((i, spans));
     }
     chosen.sort_by_key(|&(i, _)| i);
-    let spans: Vec<(usize, usize)> = chosen.into_iter().map(|(_, span)| span).collect();
+    let spans: Vec<(usize, usize)> = chosen.into_iter().flat_map(|(_, spans)| spans).collect();
     let parts: Vec<String> = spans
         .iter()
         .filter_map(|&(start, end)| original.slice(start, end))
@@ -107,11 +109,45 @@ fn is_dangling(document: &Document, sentence: &DocSentence) -> bool {
     DANGLING.contains(&document.word(sentence.words.start))
 }
 
-/// Code points of a sentence; the و of an opening that leans on the sentence before is left out.
-fn span_of(document: &Document, sentence: &DocSentence) -> (usize, usize) {
+fn is_byline(document: &Document, sentence: &DocSentence) -> bool {
+    asides::is_byline(document.text.text(), &document.words[sentence.words.clone()])
+}
+
+/// Code points of a sentence without its asides; the و of an opening that leans on the sentence before is left out too.
+fn spans_of(document: &Document, sentence: &DocSentence) -> Vec<(usize, usize)> {
     let opening = document.word(sentence.words.start);
     let cut = if DANGLING.contains(&opening) && opening.starts_with('و') { 'و'.len_utf8() } else { 0 };
-    document.text.original_span(sentence.bytes.start + cut, sentence.bytes.end)
+    let words = &document.words[sentence.words.clone()];
+    let mut out = Vec::new();
+    let mut start = sentence.bytes.start + cut;
+    for aside in asides::asides(document.text.text(), words) {
+        if aside.start > 0 {
+            out.push(document.text.original_span(start, words[aside.start - 1].end));
+        }
+        start = words.get(aside.end).map_or(sentence.bytes.end, |word| word.start);
+    }
+    if start < sentence.bytes.end {
+        out.push(document.text.original_span(start, sentence.bytes.end));
+    }
+    out
+}
+
+/// Words between white space.
+fn count(original: &Original<'_>, span: (usize, usize)) -> usize {
+    original.slice(span.0, span.1).map_or(0, |s| s.split_whitespace().count())
+}
+
+/// The first `limit` words of the parts of a sentence.
+fn shorten_all(spans: &[(usize, usize)], original: &Original<'_>, limit: usize) -> Vec<(usize, usize)> {
+    let (mut out, mut left) = (Vec::new(), limit);
+    for &span in spans {
+        if left == 0 {
+            break;
+        }
+        out.push(shorten(span, original, left));
+        left = left.saturating_sub(count(original, span));
+    }
+    out
 }
 
 /// The words of a sentence that carry its content: longer than three letters, the article taken off.

@@ -1,5 +1,6 @@
 //! Arabic news text without any model: normalisation, words, sentences, clitics and windows.
 
+pub mod asides;
 pub mod boilerplate;
 pub mod clitics;
 pub mod normalise;
