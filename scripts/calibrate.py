@@ -159,9 +159,11 @@ def main():
             found = logits_of(model, encoder, "stance", own, args)
             heads["stance"][f"{kind}_temperature"] = fit(f"stance, {kind}", *categorical(found, right), nll, categorical_error)
     if "mention" in heads.get("stance", {}):
-        named = [r for r in read_dev(args.data / "mentions.dev.jsonl") if r["source"].startswith("annotated")]
-        found = logits_of(model, encoder, "mentions", mentioned(named, encoder), args)
-        heads["stance"]["mention"]["temperature"] = fit("stance, mentions", *categorical(found, right), nll, categorical_error)
+        own = read_dev(args.data / "mentions.dev.jsonl") or dev.get("stance", [])
+        named = mentioned([r for r in own if r["source"].startswith("annotated")] or own, encoder)
+        if named:
+            found = logits_of(model, encoder, "mentions", named, args)
+            heads["stance"]["mention"]["temperature"] = fit("stance, mentions", *categorical(found, right), nll, categorical_error)
     full = [r for r in dev.get("topics", []) if r.get("topics")]
     if full:
         topics(heads["topics"], logits_of(model, encoder, "topics", full, args), args.least)

@@ -65,14 +65,22 @@ def names(word, wanted):
 
 
 def mentions(article, target):
-    """Indices of the words of `article` that name `target`: whole occurrences, or else words of it. Both are lists of
-    normalised words (src/tasks/mentions.rs)."""
-    wanted = [core(w) for w in target if any(c.isalnum() for c in w)]
+    """Indices of the words of `article` that name `target`: whole occurrences, or else words of it where the article has
+    most of those that tell. Both are lists of normalised words; marks between them do not count (src/tasks/mentions.rs)."""
+    spoken = lambda word: any(c.isalnum() for c in word)
+    wanted = [core(w) for w in target if spoken(w)]
+    places = [i for i, word in enumerate(article) if spoken(word)]
     if not wanted:
         return []
     found = set()
-    for i in range(len(article) - len(wanted) + 1):
-        if all(names(article[i + j], w) for j, w in enumerate(wanted)):
-            found.update(range(i, i + len(wanted)))
-    telling = [w for w in wanted if len(w) > 2 and w not in FUNCTION_WORDS]
-    return sorted(found) or [i for i, word in enumerate(article) if any(names(word, w) for w in telling)]
+    for i in range(len(places) - len(wanted) + 1):
+        own = places[i : i + len(wanted)]
+        if all(names(article[at], w) for at, w in zip(own, wanted)):
+            found.update(own)
+    if found:
+        return sorted(found)
+    telling = list(dict.fromkeys(w for w in wanted if len(w) > 2 and w not in FUNCTION_WORDS))
+    hits = {w: [at for at in places if names(article[at], w)] for w in telling}
+    if 2 * sum(1 for own in hits.values() if own) <= len(telling):
+        return []
+    return sorted({at for own in hits.values() for at in own})

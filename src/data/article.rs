@@ -170,11 +170,11 @@ pub struct StanceScores {
 /// A summary and where its sentences stand in the text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// The chosen sentences, in their order, joined by spaces.
+    /// The chosen sentences without datelines and days, in their order, joined by spaces.
     pub text: String,
     /// How it was made: "extractive".
     pub method: String,
-    /// Code points of each sentence in the article's text.
+    /// Code points of what was kept in the article's text; a sentence that lost something has several.
     pub spans: Vec<(usize, usize)>,
 }
 

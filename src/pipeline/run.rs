@@ -55,7 +55,7 @@ pub fn run<E: From<Error>>(
     let (to_workers, from_reader) = bounded::<Group>(threads);
     let (to_writer, from_workers) = unbounded::<Finished>();
     let (free, tickets) = bounded::<()>(threads * 3);
-    let _ = free.send(()); // the first group is computed alone, by all cores: its answer comes soonest
+    let _ = free.send(()); // the first group is computed alone, so that all cores may share its batches: its answer comes soonest
     std::thread::scope(|scope| {
         let reader_done = to_writer.clone();
         let budget = analyzer.options().batch_tokens * BYTES_PER_PIECE;

@@ -190,6 +190,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_left_out_leaves_whole_words_and_marks() -> crate::Result<()> {
+        let model = crate::model::Model::load(&crate::model::Source::Bundled, &crate::model::Device::Cpu, None)?;
+        let summary = |text: &str, limit: usize| -> crate::Result<Summary> {
+            let document = Document::new(&crate::Article::new(text), &model.tokenizer, model.config.mujaz()?);
+            Ok(extract(&document, &vec![0.0; document.sentences.len()], 1.0, &Original::new(text), limit))
+        };
+        let text = "دبي (CNN)-- أعلنت مصادر سورية الأربعاء، أن المسلحين، وعددهم كبير، انسحبوا.";
+        let found = summary(text, 50)?;
+        assert_eq!(found.text, "أعلنت مصادر سورية أن المسلحين، وعددهم كبير، انسحبوا.");
+        assert_eq!(found.spans.len(), 2);
+        assert_eq!(summary(text, 4)?.text, "أعلنت مصادر سورية أن", "a limit that ends behind the day");
+        assert_eq!(summary(text, 3)?.text, "أعلنت مصادر سورية");
+        assert_eq!(summary("لجين الأحمدي – متابعات\nأعلنت الوزارة فتح الطريق.", 50)?.text, "أعلنت الوزارة فتح الطريق.");
+        assert_eq!(summary("لجين الأحمدي – متابعات", 50)?.text, "لجين الأحمدي – متابعات", "never empty");
+        Ok(())
+    }
+
+    #[test]
     fn further_sentences_stay_within_half_of_the_limit() -> crate::Result<()> {
         let model = crate::model::Model::load(&crate::model::Source::Bundled, &crate::model::Device::Cpu, None)?;
         let sentence = |words: usize, name: &str| format!("{}.", vec![name; words].join(" "));

@@ -1,26 +1,50 @@
 //! What a summary can do without: datelines, bylines, and days of the week that mean nothing a week later.
+//!
+//! Only what is certain goes: a day that belongs to a noun, a preposition, a negation or a list says something.
 
 use super::Word;
 use std::ops::Range;
 
 const DASHES: [&str; 4] = ["-", "–", "—", "−"];
 const WEEKDAYS: [&str; 9] = ["الاثنين", "الإثنين", "الثلاثاء", "الأربعاء", "الاربعاء", "الخميس", "الجمعة", "السبت", "الأحد"];
-const PARTS_OF_DAY: [&str; 9] = ["صباح", "مساء", "فجر", "ظهر", "عصر", "ليل", "ليلة", "نهار", "يوم"];
+/// Weekdays that are family names or other words too.
+const HOMOGRAPHS: [&str; 2] = ["الخميس", "الجمعة"];
+const PARTS_OF_DAY: [&str; 7] = ["صباح", "مساء", "فجر", "عصر", "ليل", "ليلة", "يوم"];
 const NEAR_DAYS: [&str; 2] = ["أمس", "اليوم"];
-const WHICH: [&str; 6] = ["الماضي", "المقبل", "القادم", "الجاري", "المنصرم", "الأول"];
-const HOURS: [&str; 6] = ["صباحا", "مساء", "فجرا", "ليلا", "ظهرا", "عصرا"];
-/// Words that open what was said; "today" before them is only a date.
+const WHICH: [&str; 5] = ["الماضي", "المقبل", "القادم", "الجاري", "المنصرم"];
+/// Words that open what was said: a day before them is only a date.
 const THAT: [&str; 8] = ["أن", "إن", "أنه", "إنه", "أنها", "إنها", "أنهم", "إنهم"];
-/// Words that a day behind them belongs to: "since Friday", "Friday prayer".
-const HOLD: &str = "من منذ حتى إلى قبل بعد في بين عن كل هذا ذلك حول خلال طوال نفس ذات مثل غد غدا أول ابتداء بدءا اعتبارا بحلول قبيل لغاية \
-    صلاة خطبة قداس دوري سوق مباراة مباريات صحيفة جريدة قناة عين موقع المصري منتصف عطلة جلسة عشية غداة صبيحة زوال أيام يومي موعد";
-/// Words of agencies' names.
-const AGENCIES: [&str; 14] =
-    ["رويترز", "فرانس", "برس", "سانا", "واس", "وام", "كونا", "بترا", "قنا", "الأناضول", "وكالات", "سبوتنيك", "أسوشيتد", "شينخوا"];
-/// A dateline ends within this many words and marks.
+/// Words that a day behind them belongs to, without proclitics: "since Friday", "Friday prayer".
+const HOLD: &str = "من منذ حتى إلى قبل بعد في بين عن كل هذا ذلك حول خلال طوال نفس ذات مثل غد غدا أول ابتداء بدءا اعتبارا حلول قبيل لغاية \
+    صلاة خطبة قداس دوري سوق مباراة مباريات صحيفة جريدة قناة عين موقع المصري روسيا رأي منتصف عطلة جلسة هجوم عشية غداة صبيحة زوال \
+    أيام يومي موعد إلا عدا باستثناء سوى أو أم ثم بل هو هي أن إن مع ليس";
+/// Words that a day narrows: without it "not on Sunday" would become "not".
+const NARROWED: &str = "لا لن لم ليس ليست ليسوا غير دون إلا عدا سوى باستثناء فقط كل أسبوع أسبوعيا";
+/// Agencies in the brackets of a dateline.
+const AGENCIES: &str = "CNN AFP AP BBC DW RT DPA UPI Reuters رويترز فرانس برس سانا واس وام كونا بترا قنا الأناضول وكالات سبوتنيك شينخوا";
+/// Letters of agencies in such brackets.
+const INITIALS: [&str; 2] = ["أفب", "دبأ"];
+/// Verbs that name a speaker, without proclitics: what stands before a colon is then no dateline.
+const SAYING: &str = "قال قالت أكد أكدت أعلن أعلنت أضاف أضافت أوضح أوضحت كتب كتبت ذكر ذكرت صرح صرحت تابع تابعت أشار أشارت";
+/// A bracketed agency stands within this many words and marks.
 const LONGEST_DATELINE: usize = 14;
-/// Words of a line that is nothing but a byline.
+/// Words of a dateline without brackets, and of a line that is nothing but a byline.
 const LONGEST_BYLINE: usize = 6;
+
+fn among(list: &str, word: &str) -> bool {
+    list.split_whitespace().any(|other| other == word)
+}
+
+/// A word without the و ف and ب ل ك written onto it.
+fn bare(word: &str) -> &str {
+    let rest = word.strip_prefix(['و', 'ف']).filter(|rest| rest.chars().count() > 1).unwrap_or(word);
+    rest.strip_prefix(['ب', 'ل', 'ك']).filter(|rest| rest.chars().count() > 1).unwrap_or(rest)
+}
+
+/// Whether `word`, as written or without proclitics, is in `list`.
+fn in_list(list: &str, word: &str) -> bool {
+    among(list, word) || among(list, bare(word)) || word.strip_prefix(['و', 'ف']).is_some_and(|rest| among(list, rest))
+}
 
 /// A sentence as its words, for looking around.
 struct Sentence<'a> {
@@ -33,10 +57,6 @@ impl<'a> Sentence<'a> {
         self.words.get(at).map_or("", |w| &self.text[w.start..w.end])
     }
 
-    fn is_mark(&self, at: usize) -> bool {
-        self.words.get(at).is_some_and(|w| w.mark)
-    }
-
     fn is_comma(&self, at: usize) -> bool {
         matches!(self.get(at), "،" | ",")
     }
@@ -45,40 +65,44 @@ impl<'a> Sentence<'a> {
         DASHES.contains(&self.get(at))
     }
 
-    /// Only marks from here on.
-    fn ends(&self, at: usize) -> bool {
-        (at..self.words.len()).all(|i| self.is_mark(i))
+    /// A dash with a space behind it: not that of a score or a compound name.
+    fn is_spaced_dash(&self, at: usize) -> bool {
+        self.is_dash(at) && self.words.get(at + 1).is_some_and(|next| self.words[at].end < next.start)
+    }
+
+    fn has_digit(&self, at: usize) -> bool {
+        self.get(at).chars().any(char::is_numeric)
     }
 
     /// Length of a dateline: an agency in brackets and a dash ("دبي (CNN) --"), or names with dashes and a colon
     /// ("محمد السيد- سبق:").
     fn dateline(&self) -> usize {
-        let most = self.words.len().min(LONGEST_DATELINE);
-        let mut dash = false;
-        for at in 0..most {
+        let (mut dash, mut spoken) = (false, 0);
+        for at in 0..self.words.len().min(LONGEST_DATELINE) {
             if self.get(at) == ")" && self.is_dash(at + 1) && self.is_agency(at) {
                 return (at + 1..self.words.len()).find(|&i| !self.is_dash(i) && self.get(i) != ":").unwrap_or(self.words.len());
             }
-            if self.get(at) == ":" && dash {
+            if self.has_digit(at) || in_list(SAYING, self.get(at)) {
+                return 0;
+            }
+            if self.get(at) == ":" && dash && spoken <= LONGEST_BYLINE && !self.is_dash(at - 1) {
                 return at + 1;
             }
-            // With a space beside it: not the dash of a score or a compound name.
-            dash |= at > 0 && self.is_dash(at) && self.words.get(at + 1).is_some_and(|next| self.words[at].end < next.start);
+            spoken += usize::from(!self.words[at].mark);
+            dash |= at > 0 && self.is_spaced_dash(at);
         }
         0
     }
 
-    /// Whether the bracket that closes `at` holds a news agency: Latin letters, single letters, or a name of the list.
+    /// Whether the bracket that closes `at` holds nothing but a news agency.
     fn is_agency(&self, at: usize) -> bool {
         let Some(open) = (0..at).rev().find(|&i| self.get(i) == "(") else { return false };
-        (open + 1..at).all(|i| {
-            let word = self.get(i);
-            self.is_mark(i) || word.chars().all(|c| c.is_ascii_alphabetic()) || word.chars().count() == 1 || AGENCIES.contains(&word)
-        })
+        let inside: Vec<&str> = (open + 1..at).filter(|&i| !self.words[i].mark).map(|i| self.get(i)).collect();
+        !inside.is_empty() && (inside.iter().all(|word| among(AGENCIES, word)) || INITIALS.contains(&inside.concat().as_str()))
     }
 
-    /// Where a day that starts `at` ends, such as "مساء يوم الجمعة الماضي", and whether it is a bare "today".
-    fn day(&self, at: usize) -> Option<(usize, bool)> {
+    /// Where a day that starts `at` ends, such as "مساء يوم الجمعة الماضي", and how many words name it.
+    fn day(&self, at: usize) -> Option<(usize, usize)> {
         let is = |i: usize, set: &[&str]| set.contains(&self.get(i));
         let mut end = at;
         while is(end, &PARTS_OF_DAY) {
@@ -88,34 +112,26 @@ impl<'a> Sentence<'a> {
         end += usize::from(near);
         let weekday = is(end, &WEEKDAYS);
         end += usize::from(weekday);
-        if !(near || weekday) {
-            return None;
-        }
-        let today = end == at + 1 && self.get(at) == "اليوم";
-        end += usize::from(is(end, &WHICH));
-        end += usize::from(is(end, &HOURS));
-        Some((end, today))
+        let named = end - at;
+        (near || weekday).then(|| (end + usize::from(is(end, &WHICH)), named))
     }
 
-    /// A day starting `at` that can go, with the comma that it no longer needs.
+    /// A day starting `at` that can go, with the comma behind it.
     fn spare_day(&self, at: usize) -> Option<Range<usize>> {
-        let (end, today) = self.day(at)?;
-        let before = at.checked_sub(1).map(|i| self.get(i))?;
-        let next = self.get(end);
-        let number = |i: usize| self.get(i).chars().any(char::is_numeric);
+        let (end, named) = self.day(at)?;
+        let before = at.checked_sub(1)?;
+        let opened = self.is_comma(before);
+        let closed = self.is_comma(end);
+        let next = end + usize::from(closed);
+        // Something must follow, and neither a bracket nor a dash nor a number may hold the day.
+        let loose = self.words.get(next).is_some_and(|word| !word.mark) && (opened || !self.words[before].mark);
         let listed = |i: usize| WEEKDAYS.iter().any(|day| self.get(i).ends_with(day));
-        if HOLD.split_whitespace().any(|word| word == before) || number(end) || number(end + 1) || listed(end) || listed(end + 1) {
+        if !loose || in_list(HOLD, self.get(before)) || (next..next + 2).any(|i| self.has_digit(i) || listed(i)) {
             return None;
         }
-        let (opened, closed, ends) = (self.is_comma(at - 1), self.is_comma(end), self.ends(end));
-        // "Today" may belong to the noun before it, or mean nowadays.
-        if today && !(THAT.contains(&next) || opened && (closed || ends)) {
-            return None;
-        }
-        if ends {
-            return Some(at - usize::from(opened)..self.words.len());
-        }
-        Some(at..end + usize::from(opened && closed)) // of two commas one goes too
+        let said = THAT.contains(&self.get(next)) && self.get(at) != "اليوم" && !HOMOGRAPHS.contains(&self.get(at));
+        let past = self.get(end - 1) == "الماضي" || NEAR_DAYS.contains(&self.get(at)) && named > 1;
+        ((opened && closed) || said || past).then(|| at..next)
     }
 }
 
@@ -127,6 +143,9 @@ pub fn asides(text: &str, words: &[Word]) -> Vec<Range<usize>> {
     if at > 0 {
         out.push(0..at);
     }
+    if (0..words.len()).any(|i| in_list(NARROWED, sentence.get(i))) {
+        at = words.len();
+    }
     while at < words.len() {
         match sentence.spare_day(at) {
             Some(range) => {
@@ -137,18 +156,16 @@ pub fn asides(text: &str, words: &[Word]) -> Vec<Range<usize>> {
         }
     }
     let left: usize = out.iter().map(ExactSizeIterator::len).sum();
-    let said = words.iter().filter(|w| !w.mark).count();
-    if left + 2 >= words.len() || said < 5 { Vec::new() } else { out }
+    if left + 3 >= words.len() { Vec::new() } else { out }
 }
 
 /// Whether a line names writer, outlet or place alone: "لجين الأحمدي – متابعات".
 pub fn is_byline(text: &str, words: &[Word]) -> bool {
     let sentence = Sentence { text, words };
     let spoken = words.iter().filter(|w| !w.mark).count();
-    let dash = (1..words.len().saturating_sub(1)).any(|at| sentence.is_dash(at));
-    spoken <= LONGEST_BYLINE
-        && dash
-        && words.iter().enumerate().all(|(at, w)| !w.mark || sentence.is_dash(at) || "()".contains(sentence.get(at)))
+    let dash = (1..words.len()).any(|at| sentence.is_spaced_dash(at));
+    let plain = |at: usize| !words[at].mark || sentence.is_dash(at) || "()".contains(sentence.get(at));
+    spoken <= LONGEST_BYLINE && dash && (0..words.len()).all(|at| plain(at) && !sentence.has_digit(at))
 }
 
 #[cfg(test)]
@@ -156,17 +173,15 @@ mod tests {
     use super::*;
     use crate::text::words;
 
+    /// The parts that are left, as a summary joins them.
     fn kept(text: &str) -> String {
         let found = words(text);
         let left = asides(text, &found);
-        let mut out = String::new();
-        for (at, word) in found.iter().enumerate() {
-            if !left.iter().any(|range| range.contains(&at)) {
-                out.push_str(if word.mark || out.is_empty() { "" } else { " " });
-                out.push_str(&text[word.start..word.end]);
-            }
-        }
-        out
+        let starts = left.iter().map(|range| range.end).chain((left.first().is_none_or(|r| r.start > 0)).then_some(0));
+        let mut starts: Vec<usize> = starts.filter(|&at| at < found.len()).collect();
+        starts.sort_unstable();
+        let end = |at: usize| left.iter().map(|range| range.start).find(|&start| start > at).unwrap_or(found.len());
+        starts.into_iter().map(|at| &text[found[at].start..found[end(at) - 1].end]).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
@@ -175,15 +190,26 @@ mod tests {
         assert_eq!(kept("(CNN) – فارقت سيدة الحياة في المدينة الجديدة"), "فارقت سيدة الحياة في المدينة الجديدة");
         assert_eq!(kept("محمد السيد- سبق- جدة: كشف حساب الإمارة عن الموعد"), "كشف حساب الإمارة عن الموعد");
         assert_eq!(kept("بيروت (أ.ف.ب) - انسحب الجيش من البلدة القديمة"), "انسحب الجيش من البلدة القديمة");
+        assert_eq!(kept("دبي (CNN)-- الأربعاء، أعلنت الوزارة عن الحادث"), "الأربعاء، أعلنت الوزارة عن الحادث");
+    }
+
+    #[test]
+    fn speakers_scores_and_brackets_are_no_datelines() {
         for text in [
             "قال الوزير (وهو طبيب) إن الوباء انتهى في البلاد",
             "قال الوزير (وهو طبيب) - ومعه آخرون - إن الوباء انتهى",
             "ترامب: سنبقى في سوريا عاما آخر على الأقل",
             "فاز الفريق 3-1: هذا ما جرى أمام الجمهور",
             "مون جيه-إن: سنواصل الحوار مع بيونغ يانغ",
+            "وقال زيدان عقب فوز الريال 3 - 1 على خيتافي: الفريق بحال جيد",
+            "وقال الرئيس التركي - في خطاب بأنقرة -: إن بلاده لن تنسحب",
+            "1 - أمانة العاصمة المقدسة: الموافقة على نزع الملكيات",
+            "فاز الهلال على النصر (2-1) - ضمن الجولة العاشرة من الدوري",
+            "تنص المادة (5) - من الدستور على أن الشعب مصدر السلطات",
+            "حذرت منظمة الصحة العالمية (WHO) - في تقرير لها - من الوباء",
+            "قالت النزيلة (غ،ع) - 27 عاما - إن الطعام كان جيدا",
         ] {
-            let found = words(text);
-            assert!(asides(text, &found).is_empty(), "{text}");
+            assert_eq!(kept(text), text);
         }
     }
 
@@ -191,23 +217,34 @@ mod tests {
     fn days_that_are_set_off_go() {
         assert_eq!(kept("أعلن البيت الأبيض، الأربعاء، أن الرئيس سيسافر"), "أعلن البيت الأبيض، أن الرئيس سيسافر");
         assert_eq!(kept("قال الوزير الثلاثاء إن القوات انسحبت من المدينة"), "قال الوزير إن القوات انسحبت من المدينة");
-        assert_eq!(kept("قتل خمسة جنود في هجوم مساء يوم الجمعة الماضي في حلب"), "قتل خمسة جنود في هجوم في حلب");
-        assert_eq!(kept("وصل الوفد الروسي إلى مطار دمشق اليوم الأحد."), "وصل الوفد الروسي إلى مطار دمشق");
-        assert_eq!(kept("قتل خمسة جنود في هجوم على الثكنة، الجمعة."), "قتل خمسة جنود في هجوم على الثكنة");
-        assert_eq!(kept("أعلنت مصادر سورية الأربعاء، أن المسلحين انسحبوا"), "أعلنت مصادر سورية، أن المسلحين انسحبوا");
-        assert_eq!(kept("استقبلت تونس السبت مساء سفينة تجارية تحمل القمح"), "استقبلت تونس سفينة تجارية تحمل القمح");
-        assert_eq!(kept("انطلقت أمس الأول في الرياض دورة للمعلمين"), "انطلقت في الرياض دورة للمعلمين");
+        assert_eq!(kept("قتل خمسة جنود في هجوم مساء يوم الجمعة الماضي في حلب"), "قتل خمسة جنود في هجوم مساء يوم الجمعة الماضي في حلب");
+        assert_eq!(kept("قتل خمسة جنود بالقذائف مساء يوم الجمعة الماضي في حلب"), "قتل خمسة جنود بالقذائف في حلب");
+        assert_eq!(kept("وصل الوفد الروسي اليوم الأحد إلى مطار دمشق."), "وصل الوفد الروسي إلى مطار دمشق.");
+        assert_eq!(kept("أعلنت مصادر سورية الأربعاء، أن المسلحين انسحبوا"), "أعلنت مصادر سورية أن المسلحين انسحبوا");
     }
 
     #[test]
     fn days_that_say_something_stay() {
         for text in [
             "بدأت الهدنة منذ يوم الجمعة الماضي في الغوطة الشرقية",
+            "ومنذ يوم الأربعاء الماضي، تطالب المعارضة بالتحقيق",
+            "يستمر المعرض من السبت وحتى يوم الثلاثاء المقبل في مقر الوزارة",
             "أدى المصلون صلاة الجمعة في المسجد الأقصى المبارك",
+            "استعد الفريق لمباراة الأحد الماضي في الملعب الكبير",
             "يعقد المؤتمر يوم الأحد 12 مارس في جنيف بحضور الوزراء",
             "تتوقف الرحلات يوم السبت والأحد من كل أسبوع هذا العام",
             "نشرت صحيفة اليوم أن الوزير استقال من منصبه",
-            "الجمعة السوداء تجذب ملايين المتسوقين إلى المتاجر",
+            "ذكرت قناة روسيا اليوم أن الطائرة سقطت في البحر",
+            "قال عبدالعزيز الخميس إن المعرض يفتح أبوابه قريبا",
+            "لن يسافر الوفد، الأحد، إلى جنيف للمشاركة في المحادثات",
+            "لا تفتح المحكمة أبوابها إلا الأحد من كل أسبوع",
+            "يصل الوفد السبت أو الأحد إلى القاهرة في زيارة رسمية",
+            "أعلنت الداخلية الكويتية، اليوم (الخميس)، عن ضبط شبكة",
+            "تغادر يوم غد -الاثنين- بعثة المنتخب إلى الدوحة",
+            "أعلنت السعودية أن الثلاثاء غرة شهر رمضان المبارك",
+            "وصل الوفد الروسي إلى مطار دمشق اليوم الأحد.",
+            "هل يلتقي ترامب وبوتين في هلسنكي الاثنين؟",
+            "وتجذب المتاجر يوم الجمعة السوداء ملايين المتسوقين",
             "قال اليوم الوزير ما قاله في العام الماضي مرارا",
         ] {
             assert_eq!(kept(text), text);
@@ -220,9 +257,13 @@ mod tests {
         {
             assert!(is_byline(text, &words(text)), "{text}");
         }
-        for text in
-            ["فاز الهلال على النصر.", "انتصار كبير", "فوز الفريق: 3-1", "أعلنت الوزارة، في بيان - نشر على موقعها - أنها ستعاقب المخالفين"]
-        {
+        for text in [
+            "فاز الهلال على النصر.",
+            "انتصار كبير",
+            "الهلال يهزم النصر 3-1",
+            "الهلال يهزم النصر 3 - 1",
+            "أعلنت الوزارة، في بيان - نشر على موقعها - أنها ستعاقب المخالفين",
+        ] {
             assert!(!is_byline(text, &words(text)), "{text}");
         }
     }

@@ -95,16 +95,30 @@ fn entities_that_are_named_are_read_off_their_mentions() {
         let source = Source::Folder(repo("tests/fixtures/tiny-bert"));
         Analyzer::load(&source, &Device::Cpu, Options { targets, tasks, ..Options::default() }).unwrap()
     };
+    let without_mentions = tempfile::tempdir().unwrap();
+    for file in ["config.json", "tokenizer.json", "model.safetensors"] {
+        std::fs::copy(repo("tests/fixtures/tiny-bert").join(file), without_mentions.path().join(file)).unwrap();
+    }
+    let path = without_mentions.path().join("config.json");
+    let mut config: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    config["mujaz"]["heads"]["stance"].as_object_mut().unwrap().remove("mention").unwrap();
+    std::fs::write(&path, config.to_string()).unwrap();
     let only = mujaz::Tasks { topics: false, stance: true, entities: false, summary: false };
     for article in samples() {
         let found = analyzer(4096).analyze(&article).unwrap().stance.unwrap();
         let names: Vec<_> = found.iter().map(|s| entity(&s.target)).collect();
         assert!(!names.is_empty());
         assert_eq!(asked(names.clone(), only).analyze(&article).unwrap().stance.unwrap(), found);
-        let others = [vec![claim.clone(), entity("زحل")], names].concat();
+        let others = [vec![claim.clone(), entity("زحل")], names.clone()].concat();
         let among = asked(others, mujaz::Tasks::ALL).analyze(&article).unwrap().stance.unwrap();
         assert_eq!(among[2..], found);
         assert_eq!(asked(vec![claim.clone(), entity("زحل")], only).analyze(&article).unwrap().stance.unwrap(), among[..2]);
+        // Without the head every target takes a pass: other answers for what is named, the same for the rest.
+        let source = Source::Folder(without_mentions.path().to_path_buf());
+        let options = Options { targets: [vec![claim.clone(), entity("زحل")], names].concat(), ..Options::default() };
+        let passes = Analyzer::load(&source, &Device::Cpu, options).unwrap().analyze(&article).unwrap().stance.unwrap();
+        assert_eq!(passes[..2], among[..2]);
+        assert!(passes[2..].iter().zip(&found).all(|(pass, mention)| pass.scores != mention.scores));
     }
 }
 
