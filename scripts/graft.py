@@ -5,6 +5,11 @@ Fine-tuning starts from a pretrained encoder; when that encoder is pretrained on
 and after is added to the fine-tuned ones, so that fine-tuning need not begin again. Fine-tune some more afterwards.
 
     python scripts/graft.py --tuned work/model3 --before work/pretrained1 --after work/pretrained2 --out work/grafted
+
+With a model as --tuned and --before and an earlier one as --after, the result stands between the two, at --share; heads that
+one of them lacks stay as they are:
+
+    python scripts/graft.py --tuned work/model5 --before work/model5 --after work/model4 --share 0.5 --out work/between
 """
 
 import argparse
@@ -23,10 +28,12 @@ def main():
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     tuned, before, after = (load_file(str(folder / "model.safetensors")) for folder in (args.tuned, args.before, args.after))
-    missing = before.keys() - tuned.keys()
-    if missing or before.keys() != after.keys():
-        raise SystemExit(f"these folders do not hold the same encoder: {sorted(missing or before.keys() ^ after.keys())[:3]}")
-    for name, old in before.items():
+    ours = {name for name in before.keys() ^ after.keys() if not name.startswith("heads.")} | before.keys() - tuned.keys()
+    if ours:
+        raise SystemExit(f"these folders do not hold the same encoder: {sorted(ours)[:3]}")
+    both = before.keys() & after.keys()
+    for name in sorted(both):
+        old = before[name]
         change = (after[name].float() - old.float()) * args.share
         weight = tuned[name].float()
         weight[: len(change)] += change  # fine-tuning may have added pieces behind the vocabulary
@@ -35,7 +42,7 @@ def main():
     for name in ("config.json", "tokenizer.json"):
         shutil.copy(args.tuned / name, args.out)
     save_file(tuned, str(args.out / "model.safetensors"), metadata={"format": "pt"})
-    print(f"wrote {args.out}: {len(before)} tensors changed of {len(tuned)}")
+    print(f"wrote {args.out}: {len(both)} tensors changed of {len(tuned)}")
 
 
 if __name__ == "__main__":
