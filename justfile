@@ -38,9 +38,10 @@ model:
     cp -r {{work}}/pretrained2 {{work}}/pretrained3
     {{python}} scripts/pretrain.py --base {{work}}/base --packed {{work}}/pretrained/ids.u16 --out {{work}}/pretrained3 --minutes 166 --lr 1.2e-3 --compile
     {{python}} scripts/graft.py --tuned {{work}}/model4 --before {{work}}/pretrained2 --after {{work}}/pretrained3 --out {{work}}/grafted2
-    {{python}} scripts/finetune.py --base {{work}}/grafted2 --data {{work}}/data --out {{work}}/model5 --minutes 70 --lr 2e-4 --head-lr 5e-4 --shares entities=0.28,stance=0.36,mentions=0.1,topics=0.15,extract=0.11 --seed 5
+    {{python}} scripts/finetune.py --base {{work}}/grafted2 --data {{work}}/data --out {{work}}/model5 --minutes 70 --lr 2e-4 --head-lr 5e-4 --shares entities=0.28,stance=0.36,mentions=0.1,topics=0.15,extract=0.11 --seed 5 --revision 3
     {{python}} scripts/graft.py --tuned {{work}}/model5 --before {{work}}/model5 --after {{work}}/model4 --share 0.5 --out {{work}}/between
-    {{python}} scripts/finetune.py --base {{work}}/between --data {{work}}/data --out {{work}}/model --minutes 7.5 --lr 1e-4 --head-lr 2e-4 --shares entities=0.18,stance=0.55,mentions=0.13,topics=0.1,extract=0.04 --seed 6 --revision 3
+    {{python}} scripts/finetune.py --base {{work}}/between --data {{work}}/data --out {{work}}/model6 --minutes 7.5 --lr 1e-4 --head-lr 2e-4 --shares entities=0.18,stance=0.55,mentions=0.13,topics=0.1,extract=0.04 --seed 6 --revision 3
+    {{python}} scripts/graft.py --tuned {{work}}/model5 --before {{work}}/model5 --after {{work}}/model6 --share 0.5 --out {{work}}/model
     {{python}} scripts/calibrate.py --model {{work}}/model --data {{work}}/data
 
 # Put the trained model into the program
