@@ -131,7 +131,7 @@ impl<'a> Sentence<'a> {
         }
         let said = THAT.contains(&self.get(next)) && self.get(at) != "اليوم" && !HOMOGRAPHS.contains(&self.get(at));
         let past = self.get(end - 1) == "الماضي" || NEAR_DAYS.contains(&self.get(at)) && named > 1;
-        ((opened && closed) || said || past).then(|| at..next)
+        ((opened && closed) || said || past).then_some(at..next)
     }
 }
 
