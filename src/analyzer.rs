@@ -388,8 +388,8 @@ impl Analyzer {
         sum
     }
 
-    /// The mean over the first pieces of a target's mentions, then the mean over the article; `None` where it has none.
-    fn of_mentions(&self, document: &Document, windows: &[WindowOutput], target: &Target) -> Option<Vec<f32>> {
+    /// The mean over the first pieces of a target's mentions, then `mean`, that of the article; `None` where it has none.
+    fn of_mentions(&self, document: &Document, windows: &[WindowOutput], mean: &[f32], target: &Target) -> Option<Vec<f32>> {
         let width = self.model.config.hidden_size;
         let named = mentions::mentions(document, &target.text);
         let (mut feature, mut count) = (vec![0.0; width], 0);
@@ -402,7 +402,7 @@ impl Analyzer {
             }
         }
         divide(&mut feature, count);
-        feature.extend(self.mean(windows));
+        feature.extend_from_slice(mean);
         (count > 0).then_some(feature)
     }
 
@@ -453,8 +453,9 @@ impl Analyzer {
             }
             let own = || stance::main_entities(analyses[d].entities.as_deref().unwrap_or_default(), &stance::furniture(document));
             let targets = asked[d].map_or_else(own, <[Target]>::to_vec);
+            let mean = self.mean(&windows[d]);
             for target in targets {
-                let named = (target.kind == StanceKind::Entity).then(|| self.of_mentions(document, &windows[d], &target)).flatten();
+                let named = (target.kind == StanceKind::Entity).then(|| self.of_mentions(document, &windows[d], &mean, &target)).flatten();
                 let source = named.map_or_else(
                     || {
                         let first = rows.len();
