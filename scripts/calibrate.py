@@ -3,9 +3,8 @@
 
 Temperatures minimise the negative log-likelihood of the dev labels; the program divides logits by them. Topic
 thresholds maximise the F1 of the label sets that dev articles have in full (not of sections, which say one label):
-one for all labels, then one for each label with at least --least dev articles. Long articles are read by the window
-that speaks most of the target (the program merges up to two). Prints the expected calibration error before and
-after, the latter with temperatures fitted on the other half of the records.
+one for all labels, then one for each label with at least --least dev articles. Prints the expected calibration error
+before and after, the latter with temperatures fitted on the other half of the records.
 
     python scripts/calibrate.py --model work/model --data work/data
 """
@@ -23,7 +22,6 @@ from finetune import LOSSES, dev_batches, mentioned
 from mujaz_train import batches
 from mujaz_train.corpus import read_jsonl
 from mujaz_train.model import STANCES, load
-from prepare_data import window_of
 
 GRID = [0.25 * 1.04**i for i in range(90)]  # 0.25 to 8
 
@@ -118,7 +116,7 @@ def read_dev(path):
 
 
 def pairs_of_kind(records, kind):
-    """One record a target, cut to its best window. Of the repository's own sets: headline pairs and annotated
+    """One record a target. Of the repository's own sets: headline pairs and annotated
     articles, for posts and tweets are another matter than news."""
     out = []
     for record in records:
@@ -126,8 +124,7 @@ def pairs_of_kind(records, kind):
             continue
         for stance in record["stance"]:
             if stance["kind"] == kind:
-                title, body = window_of(record, stance["target"]) if "sents" in record else (record.get("title", ""), record["text"])
-                out.append({**record, "title": title, "text": body, "stance": [stance]})
+                out.append({**record, "stance": [stance]})
     return out
 
 

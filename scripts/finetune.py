@@ -28,8 +28,9 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
 from mujaz_train import batches
+from mujaz_train import text as rules
 from mujaz_train.corpus import read_jsonl
-from mujaz_train.model import STANCES, Mujaz, load_encoder
+from mujaz_train.model import STANCES, Mujaz, load_encoder, with_shared_types
 
 TASKS = ["entities", "stance", "mentions", "topics", "extract"]
 HEADS = {"mentions": "stance"}  # heads that are not named like their task
@@ -99,6 +100,8 @@ def build_config(args, data, tokenizer):
             heads["stance"]["mention"] = {"size": 192, "temperature": 1.0}
     if "extract" in data:
         heads["extract"] = {"size": 256, "layers": 1, "heads": 4, "feed_forward": 512, "positions": 48, "lead": 3.0}
+        if any("summary" in r for r in data["extract"]):
+            heads["extract"]["word"] = {"size": 128, "weight": 8.0, "further": 0.3}
     ours = json.loads(tokenizer.to_str())["normalizer"]
     return {
         "name": args.name, "revision": args.revision, "normalizer": "mujaz-1" if is_ours(ours) else None,
@@ -121,6 +124,8 @@ def build_model(args, config, tokenizer):
     encoder = load_encoder(args.base)
     if tokenizer.get_vocab_size() > encoder.config.vocab_size:
         encoder.resize_token_embeddings(tokenizer.get_vocab_size())
+    if "stance" in config["heads"]:
+        with_shared_types(encoder)
     model = Mujaz(encoder, config)
     weights = args.base / "model.safetensors"
     old = {k.removeprefix("heads."): v.float() for k, v in load_file(str(weights)).items() if k.startswith("heads.")} if weights.exists() else {}
@@ -186,9 +191,9 @@ def stance_loss(model, encoder, records, device, rng, train):
     rows, texts, kinds, allowed, weight = [], [], [], [], []
     for record in records:
         for stance in [rng.choice(record["stance"])] if train else record["stance"]:
-            ids, first = encoder.pair(record, stance["target"], stance["kind"])
+            ids, kinds_of_pieces, first = encoder.pair(record, stance["target"], stance["kind"])
             kept = batches.blank(ids, 0.05, encoder.mask, rng, first=2) if train else ids
-            rows.append((kept, [int(i >= first) for i in range(len(ids))]))
+            rows.append((kept, kinds_of_pieces))
             texts.append([int(first <= i < len(ids) - 1) for i in range(len(ids))])
             kinds.append(stance["kind"] == "claim")
             allowed.append([s in stance["label"].split("|") for s in STANCES])
@@ -222,25 +227,35 @@ def mentions_loss(model, encoder, records, device, rng, train):
 
 
 def extract_loss(model, encoder, records, device, rng, train):
-    rows, groups = [], []
-    for record in records:
+    rows, groups, firsts, held = [], [], [], []
+    for i, record in enumerate(records):
         spans, at, body = [], 0, "\n".join(record["sents"])
         for sentence in record["sents"]:
             spans.append((at, at + len(sentence)))
             at += len(sentence) + 1
-        ids, _, _, group = encoder.article({"title": record.get("title"), "text": body}, spans)
+        ids, _, words, group = encoder.article({"title": record.get("title"), "text": body}, spans)
         rows.append((batches.blank(ids, 0.05, encoder.mask, rng) if train else ids, [0] * len(ids)))
         groups.append(group)
+        if "summary" in record:
+            said = set(rules.tokens(record["summary"]))
+            own = [(i, row, said.issuperset(found)) for row, field, a, b in words if field == "text" and (found := rules.tokens(body[a:b]))]
+            firsts += [(i, row) for i, row, _ in own]
+            held += [inside for _, _, inside in own]
     ids, types, mask = (t.to(device) for t in batches.collate(rows, encoder.pad))
     group = batches.pad(groups, -1, ids.shape[1]).to(device)
-    logits, present = model.extract(model.hidden(ids, types, mask), group)
+    hidden = model.hidden(ids, types, mask)
+    logits, present = model.extract(hidden, group)
     log = logits.masked_fill(~present, -1e9).log_softmax(-1)
     losses = []
     for i, record in enumerate(records):
         chosen = [s for s in record["extract"] if s < present.shape[1] and present[i, s]]
         if chosen:
             losses.append(-log[i, chosen].mean() * record.get("weight", 1.0))
-    return torch.stack(losses).mean() if losses else logits.sum() * 0.0, logits.masked_fill(~present, -1e9)
+    loss = torch.stack(losses).mean() if losses else logits.sum() * 0.0
+    if firsts and "word" in model.mujaz["heads"]["extract"]:
+        flat = torch.tensor([i * ids.shape[1] + row for i, row in firsts], device=device)
+        loss = loss + nn.functional.binary_cross_entropy_with_logits(model.words(hidden, flat), torch.tensor(held, device=device).float())
+    return loss, logits.masked_fill(~present, -1e9)
 
 
 LOSSES = {"topics": topics_loss, "entities": entities_loss, "stance": stance_loss, "mentions": mentions_loss, "extract": extract_loss}
@@ -252,8 +267,10 @@ LOSSES = {"topics": topics_loss, "entities": entities_loss, "stance": stance_los
 def size_of(task, record, window, stance_window):
     """About how many pieces a record takes."""
     length = len(record["text"]) + len(record.get("title") or "")
-    longest = stance_window if task == "stance" else window
-    return min(longest, length // 4 + 16)
+    if task == "stance":  # a target and at most its passages
+        kind = record["stance"][0]["kind"]
+        return min(stance_window, min(len(record["text"]), 6 * batches.PASSAGE_WORDS[kind]) // 4 + len(record.get("title") or "") // 4 + 32)
+    return min(window, length // 4 + 16)
 
 
 def endless(task, records, args, seed):
@@ -431,7 +448,7 @@ def main():
     parser.add_argument("--head-lr", type=float, default=6e-4)
     parser.add_argument("--window", type=int, default=384)
     parser.add_argument("--overlap", type=int, default=48)
-    parser.add_argument("--stance-window", type=int, default=256)
+    parser.add_argument("--stance-window", type=int, default=192)
     parser.add_argument("--name", default="mujaz-base")
     parser.add_argument("--revision", default="1")
     parser.add_argument("--seed", type=int, default=1)

@@ -33,10 +33,10 @@ def main():
         raise SystemExit(f"these folders do not hold the same encoder: {sorted(ours)[:3]}")
     both = before.keys() & after.keys()
     for name in sorted(both):
-        old = before[name]
-        change = (after[name].float() - old.float()) * args.share
+        rows = min(len(before[name]), len(after[name]), len(tuned[name]))  # a revision may have more token types
+        change = (after[name][:rows].float() - before[name][:rows].float()) * args.share
         weight = tuned[name].float()
-        weight[: len(change)] += change  # fine-tuning may have added pieces behind the vocabulary
+        weight[:rows] += change  # fine-tuning may have added pieces behind the vocabulary
         tuned[name] = weight.to(tuned[name].dtype)
     args.out.mkdir(parents=True, exist_ok=True)
     for name in ("config.json", "tokenizer.json"):

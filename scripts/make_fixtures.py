@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make the committed test fixtures: tiny random models with PyTorch's answers, and tokenizer cases.
 
-    python scripts/make_fixtures.py             # tests/fixtures/tiny-bert, tiny-xlmr, tokenizer and mention cases
+    python scripts/make_fixtures.py             # tests/fixtures/tiny-bert, tiny-xlmr, tokenizer, mention and passage cases
     python scripts/make_fixtures.py --bundled   # tests/fixtures/bundled-golden.json, after a new bundled model
 
 The Rust tests hold hidden states and every head's logits to these numbers.
@@ -20,6 +20,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaModel
 
 sys.path.insert(0, str(Path(__file__).parent))
+from mujaz_train import batches
 from mujaz_train import model as network
 from mujaz_train import text, tokenizer as tok
 
@@ -30,7 +31,7 @@ HEADS = {
     "topics": {"labels": [{"label": x, "ar": "", "medtop": "", "threshold": 0.5} for x in ("conflict", "politics", "sport")], "temperature": 1.0},
     "entities": {"labels": ["O", *(f"{p}-{t}" for t in TYPES for p in "BI")], "temperature": 1.0},
     "stance": {"labels": network.STANCES, "claim_temperature": 1.0, "entity_temperature": 1.0, "mention": {"size": 12, "temperature": 1.0}},
-    "extract": {"size": 16, "layers": 1, "heads": 2, "feed_forward": 32, "positions": 8},
+    "extract": {"size": 16, "layers": 1, "heads": 2, "feed_forward": 32, "positions": 8, "word": {"size": 10, "weight": 2.0, "further": 0.4}},
 }
 
 
@@ -67,8 +68,10 @@ def wordpiece():
     return out
 
 
-def mujaz_object(name, cls, sep, normalizer, mention=True):
-    heads = HEADS if mention else HEADS | {"stance": {k: v for k, v in HEADS["stance"].items() if k != "mention"}}
+def mujaz_object(name, cls, sep, normalizer, parts=True):
+    """`parts`: with stance from mentions and words of summaries, which a model may lack."""
+    plain = {"stance": {k: v for k, v in HEADS["stance"].items() if k != "mention"}, "extract": {k: v for k, v in HEADS["extract"].items() if k != "word"}}
+    heads = HEADS if parts else HEADS | plain
     return {
         "name": name, "revision": "fixture", "normalizer": normalizer, "window": 48, "overlap": 12, "stance_window": 48,
         "specials": {"cls": cls, "sep": sep, "entity": "<entity>", "claim": "<claim>"}, "heads": heads,
@@ -87,7 +90,7 @@ def randomise(module, seed):
 def sequences(vocab, longest, seed):
     rng = random.Random(seed)
     lengths = [1, 2, 7, 16, 17, 33, longest]
-    return [{"ids": [rng.randrange(vocab) for _ in range(n)], "types": [int(i > n // 2) for i in range(n)]} for n in lengths]
+    return [{"ids": [rng.randrange(vocab) for _ in range(n)], "types": [int(i > n // 2) + 2 * int(i % 3 == 1) for i in range(n)]} for n in lengths]
 
 
 def golden(model, rows, numbers=None):
@@ -98,13 +101,16 @@ def golden(model, rows, numbers=None):
         length = ids.shape[1]
         with torch.no_grad():
             hidden = model.hidden(ids, types, torch.ones_like(ids))
-            claim, entity = model.stance(hidden, types if types.any() else torch.ones_like(types))
+            text = types % 2
+            claim, entity = model.stance(hidden, text if text.any() else torch.ones_like(text))
             groups = torch.arange(length)[None] * 3 // max(1, length)
             extract, _ = model.extract(hidden, groups)
             answer = {
                 "hidden": hidden[0, :, :numbers], "topics": model.topics(hidden, torch.ones_like(ids))[0],
                 "entities": model.entities(hidden, torch.arange(length)), "claim": claim[0], "entity": entity[0], "extract": extract[0],
             }  # fmt: skip
+            if "word" in model.mujaz["heads"]["extract"]:
+                answer["summary_words"] = model.words(hidden, torch.arange(length))
             if "mention" in model.mujaz["heads"]["stance"]:
                 answer["mention"] = model.mentions(hidden, torch.ones_like(ids), [(0, [0, length // 2])])[0]
         out.append(row | {k: [round(x, 6) for x in v.flatten().tolist()] for k, v in answer.items()})
@@ -130,7 +136,7 @@ def write(name, model, tokenizer, dtype, prefix):
 def tiny_bert():
     tokenizer = unigram()
     config = BertConfig(vocab_size=tokenizer.get_vocab_size(), hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
-                        intermediate_size=56, max_position_embeddings=48, type_vocab_size=2, pad_token_id=tok.PAD,
+                        intermediate_size=56, max_position_embeddings=48, type_vocab_size=4, pad_token_id=tok.PAD,
                         layer_norm_eps=1e-12)  # fmt: skip
     encoder = BertModel(config, add_pooling_layer=False)
     model = network.Mujaz(encoder, mujaz_object("tiny-bert", "<s>", "</s>", "mujaz-1"))
@@ -144,7 +150,7 @@ def tiny_xlmr():
                               intermediate_size=40, max_position_embeddings=52, type_vocab_size=1, pad_token_id=0,
                               layer_norm_eps=1e-5)  # fmt: skip
     encoder = XLMRobertaModel(config, add_pooling_layer=False)
-    model = network.Mujaz(encoder, mujaz_object("tiny-xlmr", "[CLS]", "[SEP]", None, mention=False))
+    model = network.Mujaz(encoder, mujaz_object("tiny-xlmr", "[CLS]", "[SEP]", None, parts=False))
     randomise(model, 2)
     write("tiny-xlmr", model, tokenizer, torch.bfloat16, "roberta.")
 
@@ -207,6 +213,28 @@ def mention_cases(count=120):
     print(f"wrote {len(lines)} mention cases, {sum('[]' not in line for line in lines)} with mentions")
 
 
+def passage_cases(count=60):
+    """Rows to read sample articles with, for claims about them and for entities (src/tasks/passages.rs, src/tasks/stance.rs)."""
+    rng, lines = random.Random(7), []
+    tokenizer = Tokenizer.from_file(str(FIXTURES / "tiny-bert/tokenizer.json"))
+    config = mujaz_object("tiny-bert", "<s>", "</s>", "mujaz-1")
+    encoder = batches.Encoder(tokenizer, config["specials"], config["window"], 192)
+    # Without page furniture, which the program leaves out and training text does not have.
+    furniture = ("للمزيد", "اقرأ", "تابعونا", "شاهد")
+    sentences = [s for s in sample_text().split("\n") if 5 < len(s.split()) and len(text.sentences(s)) == 1 and not any(w in s for w in furniture)]
+    while len(lines) < count:
+        chosen = rng.sample(sentences, rng.randrange(1, 9))
+        title = rng.choice(["", " ".join(rng.choice(sentences).split()[:6])])
+        words = rng.choice([*chosen, title or "حلب"]).split() + rng.choice(chosen).split()
+        target = " ".join(rng.sample(words, min(len(words), rng.randrange(1, 12))))
+        kind = rng.choice(["claim", "claim", "entity"])
+        ids, types, first = encoder.pair({"title": title, "text": "\n".join(chosen)}, target, kind)
+        case = {"title": title, "text": "\n".join(chosen), "target": target, "kind": kind, "ids": ids, "types": types, "first": first}
+        lines.append(json.dumps(case, ensure_ascii=False))
+    (FIXTURES / "passage-cases.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(f"wrote {len(lines)} passage cases")
+
+
 def bundled():
     folder = ROOT / "models/mujaz-base"
     tokenizer, model = Tokenizer.from_file(str(folder / "tokenizer.json")), network.load(folder)
@@ -232,6 +260,7 @@ def main():
         tiny_xlmr()
         tokenizer_cases()
         mention_cases()
+        passage_cases()
 
 
 if __name__ == "__main__":

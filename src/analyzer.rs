@@ -3,12 +3,12 @@
 use crate::data::{Analysis, Article, Meta, Stance, StanceKind, Summary};
 use crate::error::{Error, Result};
 use crate::kernels::Precision;
-use crate::model::config::{HeadsConfig, Mujaz};
+use crate::model::config::{ExtractConfig, HeadsConfig, Mujaz};
 use crate::model::{Device, Model, Sequence, Source};
 use crate::pipeline::document::{Document, Field};
 use crate::pipeline::plan::batches;
 use crate::stages::{Clock, Stage};
-use crate::tasks::stance::{Pair, Target};
+use crate::tasks::stance::{Body, Pair, Reading, Target};
 use crate::tasks::{entities, mentions, stance, summary, topics};
 use crate::text::normalise::Original;
 use rayon::prelude::*;
@@ -122,6 +122,8 @@ struct WindowOutput {
     sentences: Vec<(usize, usize, Vec<f32>)>,
     /// Words with pieces and their entity logits.
     words: Vec<(usize, Vec<f32>)>,
+    /// For each of `words`, how likely a summary is to have it.
+    summary_words: Vec<f32>,
     /// Hidden states of the first pieces of `words`, where stance is read off mentions.
     firsts: Vec<f32>,
 }
@@ -133,20 +135,31 @@ struct Wanted {
     entities: bool,
     /// Hidden states of words, for stance toward what they name.
     mentions: bool,
+    /// Whether a summary would have each word.
+    summary_words: bool,
+}
+
+impl Wanted {
+    /// Anything of single words.
+    fn words(self) -> bool {
+        self.entities || self.mentions || self.summary_words
+    }
 }
 
 /// A target of stance, and where its answer comes from.
 struct Question {
     document: usize,
     target: Target,
+    /// The sentence that speaks most of it, in code points.
+    evidence: Option<(usize, usize)>,
     source: Evidence,
 }
 
 enum Evidence {
     /// Means over its mentions and over the article.
     Mentions(Vec<f32>),
-    /// Passes with the target, by number.
-    Passes(std::ops::Range<usize>),
+    /// A pass with the target, by number.
+    Pass(usize),
 }
 
 impl Analyzer {
@@ -201,7 +214,8 @@ impl Analyzer {
         let named = |asked: &Option<&[Target]>| asked.is_none_or(|all| all.iter().any(|t| t.kind == StanceKind::Entity));
         let head = self.config.heads.stance.as_ref().is_some_and(|stance| stance.mention.is_some());
         let mentions = tasks.stance && head && targets.iter().any(named);
-        let mut outputs = self.read_windows(&documents, Wanted { entities: decoder.is_some(), mentions })?;
+        let summary_words = tasks.summary && self.config.heads.extract.as_ref().is_some_and(|extract| extract.word.is_some());
+        let mut outputs = self.read_windows(&documents, Wanted { entities: decoder.is_some(), mentions, summary_words })?;
         let mut analyses: Vec<Analysis> = Vec::with_capacity(articles.len());
         for ((article, document), windows) in articles.iter().zip(&documents).zip(&mut outputs) {
             analyses.push(self.decode(article, document, windows, decoder)?);
@@ -222,7 +236,7 @@ impl Analyzer {
         let mut out: Vec<Vec<WindowOutput>> =
             documents.iter().map(|d| d.windows.iter().map(|_| WindowOutput::default()).collect()).collect();
         let tasks = self.options.tasks;
-        if !(tasks.topics || tasks.summary || wanted.entities || wanted.mentions) {
+        if !(tasks.topics || tasks.summary || wanted.words()) {
             return Ok(out);
         }
         let clock = Clock::start();
@@ -297,7 +311,7 @@ impl Analyzer {
                     add(sum, piece);
                 }
             }
-            if wanted.entities || wanted.mentions {
+            if wanted.words() {
                 out.words.push((word, Vec::new()));
                 firsts.extend_from_slice(&hidden[row * width..][..width]);
             }
@@ -312,6 +326,10 @@ impl Analyzer {
             for ((_, slot), row) in out.words.iter_mut().zip(logits.chunks_exact(labels)) {
                 *slot = row.to_vec();
             }
+        }
+        if wanted.summary_words && !firsts.is_empty() {
+            let logits = self.model.heads.summary_words(&firsts).unwrap_or_default();
+            out.summary_words = logits.into_iter().map(|x| 1.0 / (1.0 + (-x).exp())).collect();
         }
         if keep {
             out.firsts = firsts;
@@ -359,8 +377,8 @@ impl Analyzer {
             });
         }
         clock.lap(Stage::Heads);
-        if tasks.summary {
-            analysis.summary = Some(self.summarise(article, document, windows));
+        if let (true, Some(config)) = (tasks.summary, &self.config.heads.extract) {
+            analysis.summary = Some(self.summarise(article, document, windows, config));
         }
         let clock = Clock::start();
         if let Some(decoder) = decoder {
@@ -406,7 +424,7 @@ impl Analyzer {
         (count > 0).then_some(feature)
     }
 
-    fn summarise(&self, article: &Article, document: &Document, windows: &[WindowOutput]) -> Summary {
+    fn summarise(&self, article: &Article, document: &Document, windows: &[WindowOutput], config: &ExtractConfig) -> Summary {
         let clock = Clock::start();
         let width = self.model.config.hidden_size;
         let count = document.sentences.len();
@@ -427,8 +445,12 @@ impl Analyzer {
             scores.extend(self.model.heads.extract(&means[body * width..]).unwrap_or_default());
         }
         let clock = clock.lap(Stage::Heads);
-        let lead = self.config.heads.extract.as_ref().map_or(0.0, |e| e.lead);
-        let summary = summary::extract(document, &scores, lead, &Original::new(&article.text), self.options.summary_words);
+        let mut words = vec![None; document.words.len()];
+        for window in windows {
+            window.words.iter().zip(&window.summary_words).for_each(|((word, _), &share)| words[*word] = Some(share));
+        }
+        let scores = summary::Scores { sentences: &scores, words: &words };
+        let summary = summary::extract(document, &scores, config, &Original::new(&article.text), self.options.summary_words);
         clock.lap(Stage::Decode);
         summary
     }
@@ -453,18 +475,19 @@ impl Analyzer {
             }
             let own = || stance::main_entities(analyses[d].entities.as_deref().unwrap_or_default(), &stance::furniture(document));
             let targets = asked[d].map_or_else(own, <[Target]>::to_vec);
-            let mean = self.mean(&windows[d]);
+            let (mean, body) = (self.mean(&windows[d]), Body::new(document));
             for target in targets {
                 let named = (target.kind == StanceKind::Entity).then(|| self.of_mentions(document, &windows[d], &mean, &target)).flatten();
+                let reading = Reading::new(&body, &target);
+                let evidence = reading.evidence(document);
                 let source = named.map_or_else(
                     || {
-                        let first = rows.len();
-                        rows.extend(stance::pairs(document, &target, &self.model.tokenizer, &self.config));
-                        Evidence::Passes(first..rows.len())
+                        rows.push(reading.pair(document, target.kind, &self.model.tokenizer, self.config.stance_window));
+                        Evidence::Pass(rows.len() - 1)
                     },
                     Evidence::Mentions,
                 );
-                questions.push(Question { document: d, target, source });
+                questions.push(Question { document: d, target, evidence, source });
             }
         }
         let inputs: Vec<Sequence> = rows.iter_mut().map(|pair| std::mem::take(&mut pair.input)).collect();
@@ -483,18 +506,17 @@ impl Analyzer {
         let clock = Clock::start();
         let mut out: Vec<Vec<Stance>> = vec![Vec::new(); documents.len()];
         let heads = &self.model.heads;
-        for Question { document, target, source } in questions {
-            let (logits, temperature): (Vec<(Vec<f32>, f32)>, f32) = match (source, target.kind) {
-                (Evidence::Mentions(feature), _) => (
-                    heads.mentions(&feature).map(|row| (row, 1.0)).into_iter().collect(),
-                    config.mention.as_ref().map_or(1.0, |mention| mention.temperature),
-                ),
-                (Evidence::Passes(passes), kind) => (
-                    passes.filter_map(|i| Some((heads.stance(&features[i], kind)?, rows[i].share))).collect(),
+        for Question { document, target, evidence, source } in questions {
+            let (logits, temperature) = match (source, target.kind) {
+                (Evidence::Mentions(feature), _) => {
+                    (heads.mentions(&feature), config.mention.as_ref().map_or(1.0, |mention| mention.temperature))
+                }
+                (Evidence::Pass(row), kind) => (
+                    heads.stance(&features[row], kind),
                     if kind == StanceKind::Claim { config.claim_temperature } else { config.entity_temperature },
                 ),
             };
-            out[document].push(stance::decode(&documents[document], &target, &logits, config, temperature));
+            out[document].push(stance::decode(&target, &logits.unwrap_or_default(), config, temperature, evidence));
         }
         clock.lap(Stage::Heads);
         Ok(out)

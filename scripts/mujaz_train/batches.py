@@ -7,6 +7,8 @@ import torch
 from . import text as rules
 from .tokenizer import normalizer
 
+# Words of an article that are read with a claim, and with an entity that it does not name.
+PASSAGE_WORDS = {"claim": 60, "entity": 90}
 LENGTHS = [32, 64, 96, 128, 192, 256, 384, 512]
 
 
@@ -70,15 +72,33 @@ class Encoder:
         question = normal(target)
         return [firsts[i][0] for i in rules.mentions(words, [question[a:b] for a, b in rules.words(question)])]
 
+    def normal(self, body):
+        """The normalised words of a string."""
+        return [self.normalizer.normalize_str(body[a:b]) for a, b in rules.words(body)]
+
     def pair(self, record, target, kind):
-        """`[CLS] kind target [SEP] title [SEP] text [SEP]`, the article's part with type 1; ids and where the text begins."""
-        question = self.tokenizer.encode(target, add_special_tokens=False).ids[: self.stance_window // 2]
-        ids = [self.cls, self.kinds[kind], *question, self.sep]
-        first = len(ids)
-        title = self.tokenizer.encode(record.get("title") or "", add_special_tokens=False).ids
-        body = self.tokenizer.encode(record["text"][: self.stance_window * 10], add_special_tokens=False).ids
-        ids += title + ([self.sep] if title and body else []) + body
-        return [*ids[: self.stance_window - 1], self.sep], first
+        """`[CLS] kind target [SEP] title [SEP] sentences [SEP]`: ids, types and where the article's part begins.
+
+        The sentences are those of the text that speak of the target. Types are 0 and, for the article's part, 1; 2 and 3
+        for the words that the two have in common."""
+        body, title = record["text"], record.get("title") or ""
+        asked, spans = self.normal(target), rules.sentences(body)
+        chosen = rules.passages([self.normal(body[a:b]) for a, b in spans], asked, PASSAGE_WORDS[kind], kind == "entity")
+        parts = [part for part in (title, *(body[a:b] for a, b in (spans[i] for i in chosen))) if part.strip()]
+        shared = rules.roots(asked) & set().union(*(rules.roots(self.normal(part)) for part in parts))
+        row = [(self.cls, 0), (self.kinds[kind], 0), *self.marked(target, shared, 0)[: self.stance_window // 2], (self.sep, 0)]
+        first = len(row)
+        for i, part in enumerate(parts):
+            row += self.marked(part, shared, 1)
+            row += [(self.sep, 1)] if i == 0 and title.strip() and len(parts) > 1 else []
+        row = [*row[: self.stance_window - 1], (self.sep, 1)]
+        return [piece for piece, _ in row], [kind for _, kind in row], first
+
+    def marked(self, body, shared, kind):
+        """Pieces with their types: `kind`, and two more for pieces of words whose root is in `shared`."""
+        pieces, spans, owners = self.part(body)
+        types = [kind + 2 if rules.root(self.normalizer.normalize_str(body[a:b])) in shared else kind for a, b in spans]
+        return [(piece, types[owner]) for piece, owner in zip(pieces, owners)]
 
 
 def pad(rows, fill, length):

@@ -99,6 +99,12 @@ class ExtractHead(nn.Module):
         self.norm = nn.LayerNorm(config["size"], eps=eps)
         self.layer = nn.ModuleList(Layer(config["size"], config["feed_forward"], config["heads"], eps) for _ in range(config["layers"]))
         self.out = nn.Linear(config["size"], 1)
+        if config.get("word"):
+            self.word = nn.ModuleDict({"dense": nn.Linear(hidden, config["word"]["size"]), "out": nn.Linear(config["word"]["size"], 1)})
+
+    def of_words(self, first_pieces):
+        """[words, hidden] to logits [words]: whether an editor's summary has the word."""
+        return self.word["out"](nn.functional.gelu(self.word["dense"](first_pieces))).squeeze(-1)
 
     def forward(self, sentences, mask):
         """[batch, sentences, hidden] and a mask of real sentences to logits [batch, sentences]."""
@@ -130,7 +136,8 @@ class Mujaz(nn.Module):
 
     def hidden(self, ids, types, mask):
         """Hidden states [batch, length, hidden] in f32."""
-        kinds = types.clamp(max=self.encoder.config.type_vocab_size - 1)
+        most = self.encoder.config.type_vocab_size
+        kinds = torch.where(types < most, types, types % 2).clamp(max=most - 1)  # without rows for shared words
         return self.encoder(input_ids=ids, token_type_ids=kinds, attention_mask=mask).last_hidden_state.float()
 
     def pool(self, hidden, groups, count):
@@ -160,6 +167,10 @@ class Mujaz(nn.Module):
         present = nn.functional.one_hot(groups + 1, count + 1)[..., 1:].any(1)
         return self.heads["extract"](self.pool(hidden, groups, count), present), present
 
+    def words(self, hidden, rows):
+        """`rows`: flat indices of the first pieces of words."""
+        return self.heads["extract"].of_words(hidden.reshape(-1, hidden.shape[-1])[rows])
+
     def save(self, folder, tokenizer, dtype=torch.float16):
         """A model folder: encoder under the usual BERT names, heads under heads.*"""
         folder = Path(folder)
@@ -172,6 +183,16 @@ class Mujaz(nn.Module):
         config["mujaz"] = self.mujaz
         (folder / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         tokenizer.save(str(folder / "tokenizer.json"))
+
+
+def with_shared_types(encoder):
+    """Rows for token types 2 and 3, the words that a target and an article share, which begin like 0 and 1."""
+    old = encoder.embeddings.token_type_embeddings.weight.detach()
+    if len(old) < 4:
+        rows = torch.stack([old[min(i % 2, len(old) - 1)] for i in range(4)])
+        rows[2:] += 0.02 * torch.randn(2, old.shape[1], generator=torch.Generator().manual_seed(1))
+        encoder.embeddings.token_type_embeddings = nn.Embedding.from_pretrained(rows, freeze=False)
+        encoder.config.type_vocab_size = 4
 
 
 def load_encoder(folder, dropout=0.0):

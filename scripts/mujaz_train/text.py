@@ -1,4 +1,8 @@
-"""Words and sentences as the Rust program sees them (src/text/words.rs, src/text/sentences.rs)."""
+"""Words and sentences as the Rust program sees them (src/text/words.rs, src/text/sentences.rs), and where an article
+speaks of a target (src/tasks/mentions.rs, src/tasks/passages.rs)."""
+
+import collections
+import math
 
 import regex
 
@@ -17,7 +21,8 @@ def words(text):
 
 
 def sentences(text):
-    """(start, end) of each sentence. Simpler than the Rust splitter; used to prepare training data only."""
+    """(start, end) of each sentence. Simpler than the Rust splitter: it knows no abbreviations, and cuts nothing by length.
+    It makes training data, and the sentences that stance is trained on."""
     out, start = [], 0
     for end in [*ENDS.finditer(text), None]:
         stop = end.end() if end else len(text)
@@ -84,3 +89,70 @@ def mentions(article, target):
     if 2 * sum(1 for own in hits.values() if own) <= len(telling):
         return []
     return sorted({at for own in hits.values() for at in own})
+
+
+def tokens(text):
+    """Words of a text in a light form, about as ROUGE counts them (src/eval/rouge.rs)."""
+    text = regex.sub("[\u064b-\u0652\u0670\u0640]", "", text).lower().translate(FOLDED)
+    return regex.findall(r"[\w]+", text)
+
+
+FOLDED = str.maketrans("أإآٱىة", "اااايه")
+ROOT = 5  # letters that are compared
+SHORT_FUNCTION_WORDS = set("في من عن أن ان إن لم لن لا ما أو او ثم قد هو هي مع كي بل هل لو إذ اذ أي اي يا به له لك لي كم ذو".split())
+
+
+def root(word):
+    """A normalised word as it is compared between targets and articles: hamza, ى and ة folded, the article and what looks
+    like proclitics taken off, the beginning of what is left. It need not be a word, only the same for all forms of one.
+    None for words that tell nothing. Words with digits stay whole."""
+    if any(c in "0123456789" for c in word):
+        return word
+    if len(word) < 2 or word in SHORT_FUNCTION_WORDS or word in FUNCTION_WORDS or not any(c.isalnum() for c in word):
+        return None
+    word = word.translate(FOLDED)
+    while len(word) > 4:
+        if word.startswith("ال"):
+            word = word[2:]
+        elif word[0] in "وفبلك":
+            word = word[1:]
+        else:
+            break
+    return word[:ROOT]
+
+
+def roots(words):
+    return {r for r in map(root, words) if r}
+
+
+MOST_PASSAGES = 4
+AGAIN = 0.3  # worth of a word that another chosen sentence has
+
+
+def passages(sentences, target, most_words, fill):
+    """Numbers of the sentences that speak of a target, in order: the best first, then those that add most to it, within
+    `most_words` together; at least one. With `fill`, what is left of them goes to sentences from the beginning.
+
+    `sentences` and `target` are lists of normalised words. Rare words of the article count more, long sentences less
+    (src/tasks/passages.rs)."""
+    wanted = roots(target)
+    own = [sorted(wanted & roots(s)) for s in sentences]
+    length = [sum(1 for w in s if any(c.isalnum() for c in w)) for s in sentences]
+    common = collections.Counter(r for found in own for r in found)
+    weight = {r: math.log(1 + (len(sentences) + 1) / (1 + n)) for r, n in common.items()}
+    chosen, said, left = [], set(), most_words
+    while len(chosen) < min(MOST_PASSAGES, len(sentences)):
+        gains = [-1.0 if i in chosen else sum(weight[r] * (AGAIN if r in said else 1.0) for r in found) / (12 + length[i]) ** 0.25 for i, found in enumerate(own)]
+        best = max(range(len(gains)), key=lambda i: (gains[i], -i))
+        if chosen and (gains[best] <= 0 or length[best] > left):
+            break
+        chosen.append(best)
+        said.update(own[best])
+        left -= min(left, length[best])
+    for i in range(len(sentences)) if fill else ():
+        if i not in chosen:
+            if left == 0 or length[i] > left:
+                break
+            chosen.append(i)
+            left -= length[i]
+    return sorted(chosen)

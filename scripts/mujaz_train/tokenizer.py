@@ -1,7 +1,7 @@
 """The tokenizer of mujaz models: normaliser and pre-tokenizer shared with the Rust program.
 
 `src/text/normalise.rs` implements the same character rules with offsets into the original;
-`tests/tokenizer.rs` and `scripts/check_tokenizer.py` hold the two to the same ids.
+`tests/integration/tokenizer.rs` holds the two to the same ids.
 """
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers

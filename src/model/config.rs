@@ -170,6 +170,20 @@ pub struct ExtractConfig {
     /// how much a summary trusts that news begin with the news.
     #[serde(default)]
     pub lead: f32,
+    /// What is said of single words; a model may lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub word: Option<WordConfig>,
+}
+
+/// Whether a summary would have a word: its first piece through one inner layer and a sigmoid.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WordConfig {
+    /// Numbers of the inner layer.
+    pub size: usize,
+    /// The mean over a sentence's words, times this, is added to the score of the sentence.
+    pub weight: f32,
+    /// Sentences behind the best one need at least this mean.
+    pub further: f32,
 }
 
 /// The stances, in any order.
@@ -186,15 +200,15 @@ impl HeadsConfig {
             let mention = s.mention.as_ref().is_none_or(|m| m.size > 0 && positive(m.temperature));
             !known || !positive(s.claim_temperature) || !positive(s.entity_temperature) || !mention
         });
-        let extract = self
-            .extract
-            .as_ref()
-            .is_some_and(|e| e.heads == 0 || !e.size.is_multiple_of(e.heads) || e.positions == 0 || !e.lead.is_finite());
+        let extract = self.extract.as_ref().is_some_and(|e| {
+            let word = e.word.as_ref().is_none_or(|w| w.size > 0 && w.weight.is_finite() && w.further.is_finite());
+            e.heads == 0 || !e.size.is_multiple_of(e.heads) || e.positions == 0 || !e.lead.is_finite() || !word
+        });
         [
             (topics, "topics needs labels and a temperature above 0"),
             (entities, "entities needs the label \"O\" and a temperature above 0"),
             (stance, "stance needs the labels favor, against, neutral and unrelated, and temperatures and sizes above 0"),
-            (extract, "extract needs positions, a size that its heads divide, and a number for lead"),
+            (extract, "extract needs positions, a size that its heads divide, and numbers for lead and word"),
         ]
         .into_iter()
         .find_map(|(wrong, reason)| wrong.then_some(reason))

@@ -2,7 +2,7 @@
 
 use super::config::Config;
 use super::weights::{LayerWeights, LinearWeights, NormWeights, Weights};
-use super::{Encoder, Sequence};
+use super::{Encoder, Sequence, type_row};
 use crate::error::{Error, Result};
 use crate::kernels::{self, After, Aligned, Head, Kernel, Norm, Operand, Packed, Rows, Scratch};
 use crate::stages::{self, Clock, Stage};
@@ -209,7 +209,7 @@ impl CpuEncoder {
                 if id >= self.vocab {
                     return Err(Error::model("encoder", format!("piece id {id} is outside the vocabulary")));
                 }
-                let kind = usize::from(kind).min(self.kind.len() / hidden - 1);
+                let kind = type_row(kind, self.kind.len() / hidden);
                 x.extend_from_slice(&self.word[id * hidden..][..hidden]);
                 let position = &self.position[(place + self.offset) * hidden..][..hidden];
                 added.extend(position.iter().zip(&self.kind[kind * hidden..][..hidden]).map(|(p, k)| p + k));

@@ -36,6 +36,7 @@ struct Extract {
     norm: NormWeights,
     layers: Vec<Layer>,
     out: Dense,
+    word: Option<(Dense, Dense)>,
     config: ExtractConfig,
     epsilon: f32,
     kernel: Kernel,
@@ -95,6 +96,10 @@ impl Heads {
                     },
                     layers,
                     out: dense("extract.out", 1, size)?,
+                    word: match &extract.word {
+                        Some(word) => Some((dense("extract.word.dense", word.size, hidden)?, dense("extract.word.out", 1, word.size)?)),
+                        None => None,
+                    },
                     config: extract.clone(),
                     epsilon: config.layer_norm_eps,
                     kernel,
@@ -131,6 +136,12 @@ impl Heads {
     pub fn mentions(&self, features: &[f32]) -> Option<Vec<f32>> {
         let (dense, out) = self.stance.as_ref()?.mention.as_ref()?;
         Some(out.apply(&dense.apply_gelu(features)))
+    }
+
+    /// A logit for each word, whether a summary would have it, for the hidden states of first pieces `[words, hidden]`.
+    pub fn summary_words(&self, first_pieces: &[f32]) -> Option<Vec<f32>> {
+        let (dense, out) = self.extract.as_ref()?.word.as_ref()?;
+        Some(out.apply(&dense.apply_gelu(first_pieces)))
     }
 
     /// A logit for each sentence of a document, from its mean hidden states `[sentences, hidden]` in order.

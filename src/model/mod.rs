@@ -17,13 +17,19 @@ use crate::error::{Error, Result};
 use crate::kernels::{Kernel, Precision};
 use std::sync::Arc;
 
-/// One row of input: `ids` and `types` (0 or 1) of the same length.
+/// One row of input: `ids` and `types` (0 to 3) of the same length.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sequence {
     /// Piece ids.
     pub ids: Vec<u32>,
-    /// Token types: 0, and 1 for the text of a stance pair.
+    /// Token types: 0, and 1 for the article's part of a stance pair; 2 and 3 for words that target and article share.
     pub types: Vec<u8>,
+}
+
+/// The row of `rows` token type embeddings for a type: encoders without rows for shared words take 0 and 1 for them.
+fn type_row(kind: u8, rows: usize) -> usize {
+    let kind = usize::from(kind);
+    if kind < rows { kind } else { (kind % 2).min(rows - 1) }
 }
 
 /// What computes hidden states: the CPU kernels, or candle on whatever device it has.
@@ -124,5 +130,16 @@ impl Model {
             None => (Box::new(cpu::CpuEncoder::load(weights, config, kernel)?), heads, Some(kernel)),
             Some(device) => (Box::new(tensor::CandleEncoder::load(weights, config, device)?), heads, None),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::type_row;
+
+    #[test]
+    fn types_of_shared_words_fall_back() {
+        let rows = |count: usize| [0, 1, 2, 3].map(|kind| type_row(kind, count));
+        assert_eq!((rows(4), rows(2), rows(1)), ([0, 1, 2, 3], [0, 1, 0, 1], [0; 4]));
     }
 }

@@ -126,14 +126,14 @@ impl CandleEncoder {
 
     /// Hidden states `[batch, longest, hidden]` of padded input; rows past a sequence's end mean nothing.
     fn forward(&self, batch: &[&Sequence], longest: usize) -> Result<Tensor> {
-        let kinds = self.kind.dim(0)? - 1;
+        let kinds = self.kind.dim(0)?;
         let (mut ids, mut types, mut positions, mut mask) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for sequence in batch {
             let length = sequence.ids.len();
             for place in 0..longest {
                 let real = place < length;
                 ids.push(if real { sequence.ids[place] } else { 0 });
-                types.push(if real { u32::from(sequence.types[place]).min(kinds as u32) } else { 0 });
+                types.push(if real { super::type_row(sequence.types[place], kinds) as u32 } else { 0 });
                 positions.push(if real { place as u32 + self.offset } else { 0 });
                 mask.push(if real { 0.0f32 } else { -1e9 });
             }

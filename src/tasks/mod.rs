@@ -2,6 +2,7 @@
 
 pub mod entities;
 pub mod mentions;
+pub mod passages;
 pub mod stance;
 pub mod summary;
 pub mod topics;

@@ -1,19 +1,21 @@
-//! Stance: which targets, which part of the article to read with each that needs a pass of its own, and how the answers
-//! of its windows are merged.
+//! Stance: which targets, which sentences of the article to read with each that needs a pass of its own, and the answer.
 
 use super::log_softmax;
+use super::passages::{Passages, Sentence, passages, root, roots};
 use crate::data::{Entity, Stance, StanceKind, StanceScores};
-use crate::model::config::{Mujaz, StanceConfig};
+use crate::model::config::StanceConfig;
 use crate::model::{Sequence, Tokenizer};
 use crate::pipeline::document::{Document, Field};
-use crate::text::{Normalized, clitics, words};
-use std::collections::{HashMap, HashSet};
+use crate::text::{Normalized, words};
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 /// Main entities that get a stance when no target is given.
 const MAIN_ENTITIES: usize = 3;
-/// Windows of a long article that are read with one target.
-const WINDOWS: usize = 2;
+/// Words of an article that are read with a claim. As in `scripts/mujaz_train/batches.py`.
+const CLAIM_WORDS: usize = 60;
+/// Words that are read with an entity which the article does not name.
+const ENTITY_WORDS: usize = 90;
 
 /// Words that say nothing of what a sentence is about, beside those of two letters.
 pub(super) const FUNCTION_WORDS: [&str; 24] = [
@@ -77,137 +79,118 @@ pub fn main_entities(entities: &[Entity], furniture: &[(usize, usize)]) -> Vec<T
     order.into_iter().take(MAIN_ENTITIES).map(|(name, _)| Target { text: name.to_string(), kind: StanceKind::Entity }).collect()
 }
 
-/// An input row for a target, the rows of its text, and its share in the merged answer.
+/// An input row for a target and the rows of its text.
 pub struct Pair {
-    /// `[CLS] kind target [SEP] text [SEP]`, text with token type 1.
+    /// `[CLS] kind target [SEP] title [SEP] sentences [SEP]`; the article's part with token type 1, words that it shares
+    /// with the target with types 3 and, in the target, 2.
     pub input: Sequence,
-    /// Rows of the text's pieces.
+    /// Rows of the article's pieces.
     pub text_rows: Range<usize>,
-    /// Share in the merged answer; the shares of a target sum to one.
-    pub share: f32,
 }
 
-/// The words of a target, reduced so that clitics and the article do not hide a match.
-struct Overlap {
-    stems: HashSet<String>,
+/// The sentences of a document that may be read with a target.
+pub struct Body {
+    /// Their numbers; page furniture only where there is nothing else.
+    numbers: Vec<usize>,
+    sentences: Vec<Sentence>,
 }
 
-impl Overlap {
-    fn new(target: &str) -> Self {
-        let normalized = Normalized::new(target);
-        let text = normalized.text();
-        let all: Vec<String> = words(text).into_iter().filter(|w| !w.mark).map(|w| stem(&text[w.start..w.end])).collect();
-        let telling = |s: &&String| s.chars().count() > 2 && !FUNCTION_WORDS.contains(&s.as_str());
-        let some: HashSet<String> = all.iter().filter(telling).cloned().collect();
-        Self { stems: if some.is_empty() { all.into_iter().collect() } else { some } }
+impl Body {
+    /// Of a document.
+    pub fn new(document: &Document) -> Self {
+        let all = |furniture: bool| -> Vec<usize> {
+            let inside = document.sentences.iter().enumerate().filter(|(_, s)| s.field == Field::Text && s.boilerplate == furniture);
+            inside.map(|(i, _)| i).collect()
+        };
+        let news = all(false);
+        let numbers = if news.is_empty() { all(true) } else { news };
+        let words = |i: &usize| document.sentences[*i].words.clone().map(|w| document.word(w)).collect();
+        let sentences = numbers.iter().map(words).collect();
+        Self { numbers, sentences }
+    }
+}
+
+/// A target's words and where the article speaks of it.
+pub struct Reading {
+    question: Normalized,
+    wanted: BTreeSet<String>,
+    /// Sentences of the document to read with the target, in order.
+    sentences: Vec<usize>,
+    /// The one that shares most with it.
+    best: Option<usize>,
+}
+
+impl Reading {
+    /// Choose the sentences.
+    pub fn new(body: &Body, target: &Target) -> Self {
+        let question = Normalized::new(&target.text);
+        let text = question.text();
+        let wanted = roots(words(text).iter().map(|w| &text[w.start..w.end]));
+        let (most, fill) = match target.kind {
+            StanceKind::Claim => (CLAIM_WORDS, false),
+            StanceKind::Entity => (ENTITY_WORDS, true),
+        };
+        let Passages { chosen, best } = passages(&body.sentences, &wanted, most, fill);
+        let sentences = chosen.into_iter().map(|i| body.numbers[i]).collect();
+        Self { question, wanted, sentences, best: best.map(|i| body.numbers[i]) }
     }
 
-    /// Distinct words of the target in a range of the document.
-    fn count(&self, document: &Document, range: Range<usize>) -> usize {
-        range.map(|w| stem(document.word(w))).filter(|s| self.stems.contains(s)).collect::<HashSet<_>>().len()
-    }
-}
-
-/// A word without proclitics and the article.
-fn stem(word: &str) -> String {
-    let bare = clitics::strip(word, |_| false);
-    bare.strip_prefix("ال").filter(|rest| rest.chars().count() > 2).unwrap_or(&bare).to_string()
-}
-
-/// Input rows for `target`: the whole article where it fits, else its best windows by overlap with the target.
-pub fn pairs(document: &Document, target: &Target, tokenizer: &Tokenizer, config: &Mujaz) -> Vec<Pair> {
-    let normalized = Normalized::new(&target.text);
-    let mut question = tokenizer.ids(normalized.text());
-    question.truncate(config.stance_window / 2);
-    let capacity = config.stance_window - question.len() - 5;
-    let cost: Vec<usize> = document.piece_starts.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    let breaks: Vec<usize> = document.sentences.iter().map(|s| s.words.start).collect();
-    let overlap = Overlap::new(&target.text);
-    let mut parts: Vec<(usize, f32)> = Vec::new();
-    let found = crate::text::windows(&cost, &breaks, capacity, capacity / 6);
-    for (i, window) in found.iter().enumerate() {
-        // The first window tells the story; it counts as one more word of overlap.
-        parts.push((i, overlap.count(document, window.words.clone()) as f32 + if i == 0 { 1.0 } else { 0.0 }));
-    }
-    parts.sort_by(|a, b| b.1.total_cmp(&a.1));
-    parts.truncate(WINDOWS);
-    let best = parts.first().map_or(0.0, |p| p.1);
-    parts.retain(|p| p.1 * 2.0 >= best);
-    parts.sort_by_key(|p| p.0);
-    let total: f32 = parts.iter().map(|p| p.1.max(0.1)).sum();
-    let row = |(i, weight): (usize, f32)| {
-        pair(document, &found[i].words, target.kind, &question, tokenizer, config.stance_window, weight.max(0.1) / total)
-    };
-    parts.into_iter().map(row).collect()
-}
-
-fn pair(
-    document: &Document,
-    range: &Range<usize>,
-    kind: StanceKind,
-    question: &[u32],
-    tokenizer: &Tokenizer,
-    longest: usize,
-    share: f32,
-) -> Pair {
-    let specials = tokenizer.specials;
-    let marker = match kind {
-        StanceKind::Claim => specials.claim,
-        StanceKind::Entity => specials.entity,
-    };
-    let mut ids = vec![specials.cls, marker];
-    ids.extend_from_slice(question);
-    ids.push(specials.sep);
-    let first = ids.len();
-    for word in range.clone() {
-        if word == document.title_words && word > range.start {
-            ids.push(specials.sep);
+    /// The row to read.
+    pub fn pair(&self, document: &Document, kind: StanceKind, tokenizer: &Tokenizer, longest: usize) -> Pair {
+        let specials = tokenizer.specials;
+        let parts = || std::iter::once(0..document.title_words).chain(self.sentences.iter().map(|&i| document.sentences[i].words.clone()));
+        let said = roots(parts().flatten().map(|w| document.word(w)));
+        let shared = |word: &str| root(word).is_some_and(|r| self.wanted.contains(&r) && said.contains(&r));
+        let kind_of = |base: u8, word: &str| if shared(word) { base + 2 } else { base };
+        let marker = match kind {
+            StanceKind::Claim => specials.claim,
+            StanceKind::Entity => specials.entity,
+        };
+        let mut row = vec![(specials.cls, 0), (marker, 0)];
+        row.extend(self.question_pieces(tokenizer, |word| kind_of(0, word)).into_iter().take(longest / 2));
+        row.push((specials.sep, 0));
+        let first = row.len();
+        for (i, words) in parts().enumerate() {
+            let before = row.len();
+            for word in words {
+                let kind = kind_of(1, document.word(word));
+                row.extend(document.pieces_of(word).iter().map(|&piece| (piece, kind)));
+            }
+            if i == 0 && row.len() > before && !self.sentences.is_empty() {
+                row.push((specials.sep, 1));
+            }
         }
-        ids.extend_from_slice(document.pieces_of(word));
+        row.truncate(longest - 1);
+        let text_rows = first..row.len();
+        row.push((specials.sep, 1));
+        let (ids, types) = row.into_iter().unzip();
+        Pair { input: Sequence { ids, types }, text_rows }
     }
-    ids.truncate(longest - 1); // one word alone may be longer than a window
-    let text_rows = first..ids.len();
-    ids.push(specials.sep);
-    let types = (0..ids.len()).map(|i| u8::from(i >= first)).collect();
-    Pair { input: Sequence { ids, types }, text_rows, share }
+
+    fn question_pieces(&self, tokenizer: &Tokenizer, kind_of: impl Fn(&str) -> u8) -> Vec<(u32, u8)> {
+        let text = self.question.text();
+        let found = words(text);
+        let (mut ids, mut counts) = (Vec::new(), Vec::new());
+        tokenizer.encode(text, &found, &mut ids, &mut counts);
+        let kinds = found.iter().zip(&counts).flat_map(|(w, &count)| std::iter::repeat_n(kind_of(&text[w.start..w.end]), count));
+        ids.into_iter().zip(kinds).collect()
+    }
+
+    /// The sentence of the text that shares most with the target, in code points.
+    pub fn evidence(&self, document: &Document) -> Option<(usize, usize)> {
+        let best = &document.sentences[self.best?];
+        Some(document.text.original_span(best.bytes.start, best.bytes.end))
+    }
 }
 
-/// Merge `[windows, 4]` logits by share into one answer; `temperature` divides them.
-pub fn decode(document: &Document, target: &Target, logits: &[(Vec<f32>, f32)], config: &StanceConfig, temperature: f32) -> Stance {
-    let mut probabilities = vec![0.0f32; config.labels.len()];
-    for (row, share) in logits {
-        for (sum, log) in probabilities.iter_mut().zip(log_softmax(row, temperature)) {
-            *sum += share * log.exp();
-        }
-    }
-    let of = |label: &str| config.labels.iter().position(|l| l == label).map_or(0.0, |i| probabilities[i]);
+/// Logits of a pass with the target, or of its mentions, as an answer; `temperature` divides them.
+pub fn decode(target: &Target, logits: &[f32], config: &StanceConfig, temperature: f32, evidence: Option<(usize, usize)>) -> Stance {
+    let probabilities: Vec<f32> = log_softmax(logits, temperature).into_iter().map(f32::exp).collect();
+    let of = |label: &str| config.labels.iter().position(|l| l == label).and_then(|i| probabilities.get(i)).copied().unwrap_or(0.0);
     let scores = StanceScores { favor: of("favor"), against: of("against"), neutral: of("neutral"), unrelated: of("unrelated") };
     let best = (0..probabilities.len()).rev().max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b]));
     let label = best.map_or_else(String::new, |i| config.labels[i].clone());
-    Stance { target: target.text.clone(), kind: target.kind, label, scores, evidence: evidence(document, target) }
-}
-
-/// The sentence of the text that shares the most words with the target; the first of equals.
-fn evidence(document: &Document, target: &Target) -> Option<(usize, usize)> {
-    let overlap = Overlap::new(&target.text);
-    let body = document.sentences.iter().filter(|s| s.field == Field::Text && !s.boilerplate);
-    let scored = body.map(|s| (overlap.count(document, s.words.clone()), s));
-    let (_, best) = scored.filter(|(count, _)| *count > 0).rev_max()?;
-    Some(document.text.original_span(best.bytes.start, best.bytes.end))
-}
-
-/// The first of the largest.
-trait FirstMax<T> {
-    fn rev_max(self) -> Option<(usize, T)>;
-}
-
-impl<T, I: Iterator<Item = (usize, T)>> FirstMax<T> for I {
-    fn rev_max(self) -> Option<(usize, T)> {
-        self.fold(None, |best, next| match best {
-            Some((count, _)) if count >= next.0 => best,
-            _ => Some(next),
-        })
-    }
+    Stance { target: target.text.clone(), kind: target.kind, label, scores, evidence }
 }
 
 #[cfg(test)]

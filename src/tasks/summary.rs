@@ -1,6 +1,7 @@
 //! Extractive summaries: the best sentences that fit the word limit, without repetition or page furniture.
 
 use crate::data::Summary;
+use crate::model::config::ExtractConfig;
 use crate::pipeline::document::{DocSentence, Document, Field};
 use crate::text::asides;
 use crate::text::normalise::Original;
@@ -41,19 +42,36 @@ const DANGLING: [&str; 24] = [
     "وكانت",
 ];
 
-/// Choose sentences by `scores` (one for each sentence of the document) within `limit` words.
-///
-/// `original` is the article's text, `lead` the bonus of its beginning. The summary is never empty when the text has
-/// a word.
-pub fn extract(document: &Document, scores: &[f32], lead: f32, original: &Original<'_>, limit: usize) -> Summary {
+/// What a model says of a document's sentences and words.
+pub struct Scores<'a> {
+    /// A score for each sentence of the document.
+    pub sentences: &'a [f32],
+    /// For each word, how likely a summary is to have it; `None` where that is not known.
+    pub words: &'a [Option<f32>],
+}
+
+impl Scores<'_> {
+    /// The mean of what is known of a sentence's words.
+    fn words_of(&self, document: &Document, sentence: &DocSentence) -> Option<f32> {
+        let own = sentence.words.clone().filter(|&w| !document.words[w].mark);
+        let known: Vec<f32> = own.filter_map(|w| *self.words.get(w)?).collect();
+        (!known.is_empty()).then(|| known.iter().sum::<f32>() / known.len() as f32)
+    }
+}
+
+/// Choose sentences by `scores` within `limit` words. `original` is the article's text. The summary is never empty when the
+/// text has a word.
+pub fn extract(document: &Document, scores: &Scores<'_>, config: &ExtractConfig, original: &Original<'_>, limit: usize) -> Summary {
     let title = title_words(document);
     let mut pool: Vec<usize> = candidates(document, |s| !s.boilerplate && !is_byline(document, s) && !repeats_title(document, s, &title));
     if pool.is_empty() {
         pool = candidates(document, |_| true);
     }
-    let mut rank = scores.to_vec();
+    let mut rank = scores.sentences.to_vec();
+    let words = |i: usize| scores.words_of(document, &document.sentences[i]).zip(config.word.as_ref());
     for (place, &i) in pool.iter().enumerate() {
-        rank[i] += lead / (place + 1) as f32;
+        rank[i] += config.lead / (place + 1) as f32;
+        rank[i] += words(i).map_or(0.0, |(share, word)| word.weight * share);
         rank[i] -= if is_dangling(document, &document.sentences[i]) { DANGLING_COST } else { 0.0 };
     }
     pool.sort_by(|&a, &b| rank[b].total_cmp(&rank[a]).then(a.cmp(&b)));
@@ -68,6 +86,9 @@ pub fn extract(document: &Document, scores: &[f32], lead: f32, original: &Origin
         let length: usize = spans.iter().map(|&span| count(original, span)).sum();
         if !chosen.is_empty() && limit - left + length > limit / FURTHER_WITHIN {
             continue; // the best sentence may take all of the limit, the others only fill up what it leaves of its half
+        }
+        if !chosen.is_empty() && words(i).is_some_and(|(share, word)| share < word.further) {
+            continue;
         }
         let words = content_words(document, &document.sentences[i]);
         let repeated = words.iter().filter(|w| said.contains(*w)).count() as f32;
@@ -188,13 +209,19 @@ fn shorten(span: (usize, usize), original: &Original<'_>, limit: usize) -> (usiz
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::config::WordConfig;
+
+    fn config(lead: f32) -> ExtractConfig {
+        ExtractConfig { size: 4, layers: 1, heads: 1, feed_forward: 4, positions: 4, lead, word: None }
+    }
 
     #[test]
     fn what_is_left_out_leaves_whole_words_and_marks() -> crate::Result<()> {
         let model = crate::model::Model::load(&crate::model::Source::Bundled, &crate::model::Device::Cpu, None)?;
         let summary = |text: &str, limit: usize| -> crate::Result<Summary> {
             let document = Document::new(&crate::Article::new(text), &model.tokenizer, model.config.mujaz()?);
-            Ok(extract(&document, &vec![0.0; document.sentences.len()], 1.0, &Original::new(text), limit))
+            let scores = Scores { sentences: &vec![0.0; document.sentences.len()], words: &[] };
+            Ok(extract(&document, &scores, &config(1.0), &Original::new(text), limit))
         };
         let text = "دبي (CNN)-- أعلنت مصادر سورية الأربعاء، أن المسلحين، وعددهم كبير، انسحبوا.";
         let found = summary(text, 50)?;
@@ -214,10 +241,32 @@ mod tests {
         let text = [sentence(10, "مدينة"), sentence(10, "وزير"), sentence(20, "جامعة")].join("\n");
         let document = Document::new(&crate::Article::new(text.clone()), &model.tokenizer, model.config.mujaz()?);
         let words = |limit: usize| {
-            let summary = extract(&document, &[3.0, 2.0, 1.0], 0.0, &Original::new(&text), limit);
+            let scores = Scores { sentences: &[3.0, 2.0, 1.0], words: &[] };
+            let summary = extract(&document, &scores, &config(0.0), &Original::new(&text), limit);
             summary.text.split_whitespace().count()
         };
         assert_eq!((words(50), words(100), words(19), words(5)), (20, 40, 10, 5));
+        Ok(())
+    }
+
+    #[test]
+    fn words_that_editors_keep_choose_sentences() -> crate::Result<()> {
+        let model = crate::model::Model::load(&crate::model::Source::Bundled, &crate::model::Device::Cpu, None)?;
+        let text = "وصل الوفد إلى المدينة.\nأعلن الوزير وقف القتال.\nكان الطقس جميلا هناك.";
+        let document = Document::new(&crate::Article::new(text), &model.tokenizer, model.config.mujaz()?);
+        let shares = [0.5, 0.8, 0.2];
+        let of = |word: usize| shares[document.sentences.iter().position(|s| s.words.contains(&word)).unwrap_or(0)];
+        let words: Vec<Option<f32>> = (0..document.words.len()).map(|word| (word != 2).then(|| of(word))).collect();
+        let best = |weight: f32, further: f32, limit: usize| {
+            let config = ExtractConfig { word: Some(WordConfig { size: 1, weight, further }), ..config(0.0) };
+            extract(&document, &Scores { sentences: &[0.2, 0.1, 0.0], words: &words }, &config, &Original::new(text), limit).text
+        };
+        let first = "وصل الوفد إلى المدينة.";
+        assert_eq!(best(0.0, 0.0, 4), first);
+        assert_eq!(best(1.0, 0.0, 4), "أعلن الوزير وقف القتال.");
+        assert_eq!(best(1.0, 0.9, 50), "أعلن الوزير وقف القتال.");
+        assert_eq!(best(1.0, 0.3, 50), format!("{first} أعلن الوزير وقف القتال."));
+        assert_eq!(best(1.0, 0.0, 50).split('.').count(), 4);
         Ok(())
     }
 

@@ -81,7 +81,7 @@ fn conll_csv_and_label_maps() {
         fs::write(&path, content).unwrap();
         path
     };
-    let conll = write("a.conll", "\u{feff}-DOCSTART-\tO\r\n\r\nسيرغي\tI-PERS\r\nلافروف\tI-PERS\r\nزار\tO\r\nحلب\tB-LOC\r\n");
+    let conll = write("a.conll", "\u{feff}-DOCSTART-\tO\r\n\r\nسيرغي\tB-PERS\r\nلافروف\tI-PERS\r\nزار\tO\r\nحلب\tB-LOC\r\n");
     let csv = write("b.csv", "text,claim,label\nوصل الوزير إلى حلب,غادر الوزير حلب,disagree\nوصل الوفد,وصل الوفد أمس,agree\n");
     let map = write("map.toml", "[entities]\nPERS = \"PER\"\n[stance]\nagree = \"favor\"\ndisagree = \"against\"\n");
     let report = folder.path().join("report.json");

@@ -25,6 +25,8 @@ struct Row {
     extract: Vec<f32>,
     #[serde(default)]
     mention: Vec<f32>,
+    #[serde(default)]
+    summary_words: Vec<f32>,
 }
 
 fn read(path: &str) -> Vec<Row> {
@@ -53,7 +55,7 @@ fn compare(model: &Model, encoder: &dyn Encoder, rows: &[Row], numbers: usize) -
             (0..width).map(|i| rows.iter().map(|r| hidden[r * width + i]).sum::<f32>() / rows.len().max(1) as f32).collect()
         };
         let everything: Vec<usize> = (0..length).collect();
-        let typed: Vec<usize> = everything.iter().copied().filter(|&i| row.types[i] == 1).collect();
+        let typed: Vec<usize> = everything.iter().copied().filter(|&i| row.types[i] % 2 == 1).collect();
         let mut feature = hidden[..width].to_vec();
         feature.extend(mean(if typed.is_empty() { &everything } else { &typed }));
         let groups = length.min(((length - 1) * 3 / length) + 1);
@@ -71,6 +73,9 @@ fn compare(model: &Model, encoder: &dyn Encoder, rows: &[Row], numbers: usize) -
         if !row.mention.is_empty() {
             let feature = [mean(&[0, length / 2]), mean(&everything)].concat();
             head_error = head_error.max(furthest(&heads.mentions(&feature).unwrap(), &row.mention));
+        }
+        if !row.summary_words.is_empty() {
+            head_error = head_error.max(furthest(&heads.summary_words(hidden).unwrap(), &row.summary_words));
         }
         if row.extract.len() == groups && length >= 3 {
             head_error = head_error.max(furthest(&heads.extract(&sentences).unwrap(), &row.extract));

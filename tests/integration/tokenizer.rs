@@ -2,9 +2,11 @@
 
 use crate::repo;
 use mujaz::Article;
+use mujaz::data::StanceKind;
 use mujaz::model::{Config, Tokenizer};
 use mujaz::pipeline::document::Document;
 use mujaz::tasks::mentions::mentions;
+use mujaz::tasks::stance::{Body, Reading, Target};
 use mujaz::text::normalise::char_slice;
 use mujaz::text::{Normalized, sentences, words};
 use serde::Deserialize;
@@ -94,5 +96,31 @@ fn mentions_are_those_of_python() {
         let case: MentionCase = serde_json::from_str(line).unwrap();
         let document = Document::new(&Article::new(&case.text), &tokenizer, config.mujaz().unwrap());
         assert_eq!(mentions(&document, &case.target), case.words, "{} in {}", case.target, case.text);
+    }
+}
+
+#[derive(Deserialize)]
+struct PassageCase {
+    title: String,
+    text: String,
+    target: String,
+    kind: StanceKind,
+    ids: Vec<u32>,
+    types: Vec<u8>,
+    first: usize,
+}
+
+#[test]
+fn rows_of_targets_are_those_of_python() {
+    let config = Config::parse(&std::fs::read(repo("tests/fixtures/tiny-bert/config.json")).unwrap(), "tiny-bert").unwrap();
+    let tokenizer = load("tests/fixtures/tiny-bert");
+    for line in std::fs::read_to_string(repo("tests/fixtures/passage-cases.jsonl")).unwrap().lines() {
+        let case: PassageCase = serde_json::from_str(line).unwrap();
+        let article = Article { title: Some(case.title), ..Article::new(&case.text) };
+        let document = Document::new(&article, &tokenizer, config.mujaz().unwrap());
+        let target = Target { text: case.target, kind: case.kind };
+        let pair = Reading::new(&Body::new(&document), &target).pair(&document, case.kind, &tokenizer, 192);
+        assert_eq!((pair.input.ids, pair.input.types), (case.ids, case.types), "{} in {}", target.text, case.text);
+        assert_eq!(pair.text_rows.start, case.first);
     }
 }
