@@ -14,6 +14,32 @@ use std::path::PathBuf;
 pub struct Args {
     #[command(subcommand)]
     pub command: Command,
+    /// Fetch nothing: a hub: model must be in the cache
+    #[arg(long, global = true)]
+    pub offline: bool,
+}
+
+impl Args {
+    /// The command, its models bound to what --offline says.
+    pub fn command(self) -> Command {
+        let mut command = self.command;
+        let models = match &mut command {
+            Command::Analyze(args) => std::slice::from_mut(&mut args.model),
+            Command::Evaluate(args) => args.model.as_mut_slice(),
+            Command::Check(args) => std::slice::from_mut(&mut args.model),
+            Command::Bench(args) => std::slice::from_mut(&mut args.model),
+            Command::Model { action: ModelAction::Info { model } | ModelAction::Verify { model } | ModelAction::Pull { model } } => {
+                std::slice::from_mut(model)
+            }
+            Command::Render(_) => &mut [],
+        };
+        for model in models {
+            if let (true, Source::Hub(model)) = (self.offline, model) {
+                model.stay_offline();
+            }
+        }
+        command
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -57,7 +83,7 @@ pub enum Command {
     /// is measured first (every window of every article, batches of like length), then the whole road from
     /// record to written answer. Of the repeated runs the fastest counts. Times by stage are sums over threads.
     Bench(Box<BenchArgs>),
-    /// Look at a model folder or check it
+    /// Look at a model, fetch one from a hub, or check it
     Model {
         #[command(subcommand)]
         action: ModelAction,
@@ -68,13 +94,20 @@ pub enum Command {
 pub enum ModelAction {
     /// Print what a model holds: heads, labels, sizes
     Info {
-        /// Model folder, or "bundled"
+        /// Model folder, hub:ORG/NAME[@REVISION], or "bundled"
         #[arg(default_value = "bundled")]
+        model: Source,
+    },
+    /// Fetch a model from a hub into the cache, or what is new of it, and print its folder
+    ///
+    /// The cache is that of other Hugging Face tools (HF_HOME); HF_ENDPOINT names another server.
+    Pull {
+        /// hub:ORG/NAME or hub:ORG/NAME@REVISION
         model: Source,
     },
     /// Load a model, run a sentence through every head and compare the kernels with the candle reference
     Verify {
-        /// Model folder, or "bundled"
+        /// Model folder, hub:ORG/NAME[@REVISION], or "bundled"
         #[arg(default_value = "bundled")]
         model: Source,
     },
@@ -117,8 +150,8 @@ pub struct AnalyzeArgs {
     /// Write to FILE (.jsonl, .csv, .parquet, or .html to look at) instead of JSONL on standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Model folder, or "bundled"
-    #[arg(long, value_name = "DIR", default_value = "bundled")]
+    /// Model folder, hub:ORG/NAME[@REVISION], or "bundled"
+    #[arg(long, value_name = "MODEL", default_value = "bundled")]
     pub model: Source,
     /// Answers to give
     #[arg(long, value_enum, value_delimiter = ',', default_value = "topics,stance,entities,summary")]
@@ -159,8 +192,8 @@ pub struct EvaluateArgs {
     /// Labelled files or folders
     #[arg(value_name = "DATA", required = true)]
     pub data: Vec<PathBuf>,
-    /// Model folder, or "bundled" (the default); give two to compare them by a paired bootstrap
-    #[arg(long, value_name = "DIR", num_args = 1)]
+    /// Model folder, hub:ORG/NAME[@REVISION], or "bundled" (the default); give two to compare them by a paired bootstrap
+    #[arg(long, value_name = "MODEL", num_args = 1)]
     pub model: Vec<Source>,
     /// TOML file with tables [topics], [entities] and [stance]: "their label" = "ours", or "" to leave it out
     #[arg(long, value_name = "FILE")]
@@ -187,7 +220,7 @@ pub struct CheckArgs {
     #[arg(value_name = "DATA", required = true)]
     pub data: Vec<PathBuf>,
     /// Model whose labels and window the data is for
-    #[arg(long, value_name = "DIR", default_value = "bundled")]
+    #[arg(long, value_name = "MODEL", default_value = "bundled")]
     pub model: Source,
     /// Accept labels that the model does not have
     #[arg(long)]
@@ -221,8 +254,8 @@ pub struct BenchArgs {
     /// Runs of each measurement
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     pub repeat: u16,
-    /// Model folder, or "bundled"
-    #[arg(long, value_name = "DIR", default_value = "bundled")]
+    /// Model folder, hub:ORG/NAME[@REVISION], or "bundled"
+    #[arg(long, value_name = "MODEL", default_value = "bundled")]
     pub model: Source,
     #[command(flatten)]
     pub computing: Computing,

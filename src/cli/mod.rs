@@ -20,8 +20,7 @@ pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
         let _ = writeln!(std::io::stderr(), "mujaz: internal error: {}", panic.to_string().replace('\n', " "));
     }));
-    let args = args::Args::parse();
-    let result = match args.command {
+    let result = match args::Args::parse().command() {
         args::Command::Analyze(options) => analyze::run(*options),
         args::Command::Evaluate(options) => evaluate::run(*options),
         args::Command::Check(options) => check::run(*options),

@@ -1,4 +1,4 @@
-//! `mujaz model info` and `mujaz model verify`.
+//! `mujaz model info`, `mujaz model pull` and `mujaz model verify`.
 
 use super::args::ModelAction;
 use super::exit::ExitStatus;
@@ -21,6 +21,7 @@ fn tolerance(precision: Precision) -> f32 {
 pub fn run(action: ModelAction) -> anyhow::Result<ExitStatus> {
     match action {
         ModelAction::Info { model } => info(&model),
+        ModelAction::Pull { model } => pull(&model),
         ModelAction::Verify { model } => verify(&model),
     }
 }
@@ -57,6 +58,13 @@ fn info(source: &Source) -> anyhow::Result<ExitStatus> {
     if let Some(extract) = &mujaz.heads.extract {
         writeln!(out, "summary     {} inter-sentence layers of {}", extract.layers, extract.size)?;
     }
+    Ok(ExitStatus::Success)
+}
+
+fn pull(source: &Source) -> anyhow::Result<ExitStatus> {
+    let Source::Hub(model) = source else { anyhow::bail!("{source} is no model of a hub; name one as hub:ORG/NAME") };
+    let folder = model.pull()?;
+    writeln!(std::io::stdout(), "{}", folder.display())?;
     Ok(ExitStatus::Success)
 }
 

@@ -1,8 +1,9 @@
-//! The model: configuration, weights, tokenizer, encoder and heads, from the binary or a folder.
+//! The model: configuration, weights, tokenizer, encoder and heads, from the binary, a folder or a hub.
 
 pub mod config;
 pub mod cpu;
 pub mod heads;
+pub mod hub;
 pub mod source;
 pub mod tensor;
 pub mod tokenizer;

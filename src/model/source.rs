@@ -1,5 +1,6 @@
-//! Where a model comes from: inside the binary, or a folder.
+//! Where a model comes from: inside the binary, a folder, or a hub.
 
+use super::hub::{FILES, HubModel};
 use crate::error::{Error, Result};
 use crate::kernels::Mapped;
 use std::fmt;
@@ -14,6 +15,8 @@ pub enum Source {
     Bundled,
     /// A folder in the Hugging Face layout.
     Folder(PathBuf),
+    /// A repository of a hub, read from the cache once it is fetched.
+    Hub(HubModel),
 }
 
 /// The files of a model.
@@ -35,14 +38,11 @@ impl Source {
                 tokenizer: Mapped::Static(include_bytes!("../../models/mujaz-base/tokenizer.json")),
                 weights: Mapped::Static(include_bytes!("../../models/mujaz-base/model.safetensors")),
             }),
+            Self::Hub(model) => Self::Folder(model.folder()?).open(),
             Self::Folder(folder) => {
                 let map = |name: &str| {
-                    Mapped::open(&folder.join(name)).map_err(|e| {
-                        Error::model(
-                            &self.to_string(),
-                            format!("{name}: {e}; a model folder holds config.json, tokenizer.json and model.safetensors"),
-                        )
-                    })
+                    Mapped::open(&folder.join(name))
+                        .map_err(|e| Error::model(&self.to_string(), format!("{name}: {e}; a model folder holds {}", FILES.join(", "))))
                 };
                 Ok(Files { config: map("config.json")?, tokenizer: map("tokenizer.json")?, weights: map("model.safetensors")? })
             }
@@ -55,6 +55,7 @@ impl fmt::Display for Source {
         match self {
             Self::Bundled => f.write_str("bundled"),
             Self::Folder(folder) => write!(f, "{}", folder.display()),
+            Self::Hub(model) => model.fmt(f),
         }
     }
 }
@@ -66,8 +67,8 @@ impl FromStr for Source {
         if text == "bundled" {
             return Ok(Self::Bundled);
         }
-        if text.starts_with("hub:") {
-            return Err("models are not fetched from a hub yet; download the folder and give its path".to_string());
+        if let Some(model) = text.strip_prefix("hub:") {
+            return model.parse().map(Self::Hub);
         }
         Ok(Self::Folder(PathBuf::from(text)))
     }

@@ -8,6 +8,7 @@ mod check;
 mod evaluate;
 mod formats;
 mod golden;
+mod hub;
 mod invariants;
 mod measures;
 mod page;
