@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Train one encoder with four heads: topics, entities, stance, sentence extraction.
+"""Train one encoder with four heads: topics, entities, stance, sentence extraction (and words, where records of extract
+have a written "summary").
 
 Reads TASK.train.jsonl and TASK.dev.jsonl for each task found in --data (the formats of prepare_data.py: the
 record shape of the program, plus partial labels). The task "mentions" is stance toward entities that the article
-names, read off their mentions; without files of its own it takes those records of stance. Tasks take turns by --shares, batches hold about --tokens
-pieces. Writes a model folder that `mujaz --model` loads. Checkpoints and resumes.
+names, read off their mentions; without files of its own it takes those records of stance. Tasks take turns by --shares,
+batches hold about --tokens pieces. Writes a model folder that `mujaz --model` loads. Checkpoints and resumes.
 
     python scripts/finetune.py --base work/pretrained --data work/data --out work/model --minutes 30
 
@@ -99,9 +100,9 @@ def build_config(args, data, tokenizer):
         if "mentions" in data:
             heads["stance"]["mention"] = {"size": 192, "temperature": 1.0}
     if "extract" in data:
-        heads["extract"] = {"size": 256, "layers": 1, "heads": 4, "feed_forward": 512, "positions": 48, "lead": 3.0}
+        heads["extract"] = {"size": 256, "layers": 1, "heads": 4, "feed_forward": 512, "positions": 48, "lead": 4.0}
         if any("summary" in r for r in data["extract"]):
-            heads["extract"]["word"] = {"size": 128, "weight": 8.0, "further": 0.3}
+            heads["extract"]["word"] = {"size": 128, "weight": 4.0, "further": 0.3}
     ours = json.loads(tokenizer.to_str())["normalizer"]
     return {
         "name": args.name, "revision": args.revision, "normalizer": "mujaz-1" if is_ours(ours) else None,

@@ -1,0 +1,127 @@
+//! Models of the Hugging Face hub, or of a server that speaks its language (`HF_ENDPOINT`): fetched once into the cache that
+//! other tools use too (`HF_HOME`), then read from there without a network.
+
+use crate::error::{Error, Result};
+use hf_hub::api::sync::{Api, ApiBuilder};
+use hf_hub::{Cache, Repo, RepoType};
+use std::fmt;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// What a model is made of.
+pub const FILES: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensors"];
+
+/// A model of a hub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HubModel {
+    /// Organisation and name, "ORG/NAME".
+    name: String,
+    /// Branch, tag or commit.
+    revision: String,
+    /// Whether to use nothing but the cache.
+    offline: bool,
+}
+
+impl HubModel {
+    /// Use nothing but the cache.
+    pub fn stay_offline(&mut self) {
+        self.offline = true;
+    }
+
+    /// The folder of the model: the cached one, else fetched first.
+    pub fn folder(&self) -> Result<PathBuf> {
+        let cache = Cache::from_env().repo(self.repo(&self.revision));
+        let cached: Option<Vec<PathBuf>> = FILES.iter().map(|file| cache.get(file)).collect();
+        match cached.as_deref() {
+            Some([config, ..]) => Ok(parent(config)),
+            _ if self.is_offline() => {
+                let reason = format!(
+                    "it is not in the cache, and --offline forbids to fetch it; run mujaz model pull {self} where there is a network"
+                );
+                Err(Error::model(&self.to_string(), reason))
+            }
+            _ => self.pull(),
+        }
+    }
+
+    /// Fetch what the revision holds now, and give its folder in the cache.
+    pub fn pull(&self) -> Result<PathBuf> {
+        let failed = |reason: String| Error::model(&self.to_string(), reason);
+        if self.is_offline() {
+            return Err(failed("--offline forbids to fetch it".to_string()));
+        }
+        let api = ApiBuilder::from_env().with_retries(3).with_progress(std::io::stderr().is_terminal()).build();
+        let api = api.map_err(|e| failed(format!("no connection: {e}")))?;
+        let folder = parent(&self.download(&api, &self.revision, FILES[0])?);
+        // A branch may move between two files; the others are those of the same commit.
+        let commit = folder.file_name().map_or_else(|| self.revision.clone(), |name| name.to_string_lossy().into_owned());
+        for file in &FILES[1..] {
+            self.download(&api, &commit, file)?;
+        }
+        Ok(folder)
+    }
+
+    fn download(&self, api: &Api, revision: &str, file: &str) -> Result<PathBuf> {
+        api.repo(self.repo(revision)).download(file).map_err(|e| {
+            let told = e.to_string();
+            let advice = match told.contains("404") {
+                true => "is there such a model, and does it hold config.json, tokenizer.json and model.safetensors?",
+                false => "see that the hub can be reached (HF_ENDPOINT), and that HF_HOME can be written",
+            };
+            Error::model(&self.to_string(), format!("{file}: {told}; {advice}"))
+        })
+    }
+
+    fn repo(&self, revision: &str) -> Repo {
+        Repo::with_revision(self.name.clone(), RepoType::Model, revision.to_string())
+    }
+
+    fn is_offline(&self) -> bool {
+        self.offline || std::env::var("HF_HUB_OFFLINE").is_ok_and(|v| !matches!(v.as_str(), "" | "0"))
+    }
+}
+
+fn parent(file: &std::path::Path) -> PathBuf {
+    file.parent().map(PathBuf::from).unwrap_or_default()
+}
+
+impl FromStr for HubModel {
+    type Err = String;
+
+    /// From "ORG/NAME" or "ORG/NAME@REVISION".
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, revision) = text.split_once('@').unwrap_or((text, "main"));
+        let plain = |part: &str| {
+            let known = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+            !part.is_empty() && !part.starts_with('.') && part.chars().all(known)
+        };
+        let named = name.split_once('/').is_some_and(|(organisation, name)| plain(organisation) && plain(name));
+        if !named || !revision.split('/').all(plain) {
+            return Err(format!("hub:{text} is not hub:ORG/NAME or hub:ORG/NAME@REVISION"));
+        }
+        Ok(Self { name: name.to_string(), revision: revision.to_string(), offline: false })
+    }
+}
+
+impl fmt::Display for HubModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, revision, .. } = self;
+        if revision == "main" { write!(f, "hub:{name}") } else { write!(f, "hub:{name}@{revision}") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_revisions() {
+        let written = |text: &str| HubModel::from_str(text).map(|model| model.to_string());
+        assert_eq!(written("aubmindlab/bert-base-arabertv02").as_deref(), Ok("hub:aubmindlab/bert-base-arabertv02"));
+        assert_eq!(written("org/name@refs/pr/3").as_deref(), Ok("hub:org/name@refs/pr/3"));
+        for wrong in ["", "name", "org/", "/name", "a/b/c", "../x", "org/na me", "org/name@", "org/name@../../x", "org/name@.."] {
+            assert!(written(wrong).is_err(), "{wrong}");
+        }
+    }
+}
