@@ -116,8 +116,8 @@ def read_dev(path):
 
 
 def pairs_of_kind(records, kind):
-    """One record a target. Of the repository's own sets: headline pairs and annotated
-    articles, for posts and tweets are another matter than news."""
+    """One record a target. Of the repository's own sets: headline pairs and annotated articles, for posts and tweets are
+    another matter than news."""
     out = []
     for record in records:
         if record["source"] in ("arabicstancex", "exaasc", "fignews") or record["source"].startswith("headline"):

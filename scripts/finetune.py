@@ -239,9 +239,10 @@ def extract_loss(model, encoder, records, device, rng, train):
         groups.append(group)
         if "summary" in record:
             said = set(rules.tokens(record["summary"]))
-            own = [(i, row, said.issuperset(found)) for row, field, a, b in words if field == "text" and (found := rules.tokens(body[a:b]))]
-            firsts += [(i, row) for i, row, _ in own]
-            held += [inside for _, _, inside in own]
+            for row, field, a, b in words:
+                if field == "text" and (found := rules.tokens(body[a:b])):
+                    firsts.append((i, row))
+                    held.append(said.issuperset(found))
     ids, types, mask = (t.to(device) for t in batches.collate(rows, encoder.pad))
     group = batches.pad(groups, -1, ids.shape[1]).to(device)
     hidden = model.hidden(ids, types, mask)
@@ -267,11 +268,11 @@ LOSSES = {"topics": topics_loss, "entities": entities_loss, "stance": stance_los
 
 def size_of(task, record, window, stance_window):
     """About how many pieces a record takes."""
-    length = len(record["text"]) + len(record.get("title") or "")
+    title, body = len(record.get("title") or ""), len(record["text"])
     if task == "stance":  # a target and at most its passages
-        kind = record["stance"][0]["kind"]
-        return min(stance_window, min(len(record["text"]), 6 * batches.PASSAGE_WORDS[kind]) // 4 + len(record.get("title") or "") // 4 + 32)
-    return min(window, length // 4 + 16)
+        passages = min(body, 6 * batches.PASSAGE_WORDS[record["stance"][0]["kind"]])
+        return min(stance_window, passages // 4 + title // 4 + 32)
+    return min(window, (body + title) // 4 + 16)
 
 
 def endless(task, records, args, seed):

@@ -79,7 +79,7 @@ SECTION_SHARE = {"topics/sanad_khaleej": 4}
 # How often an annotated article is repeated in train: the ones that the labels are defined by.
 ANNOTATED_REPEATS = {"entities": 1, "topics": 3, "stance": 1, "extract": 2}
 DEV_AMONG = 300  # of a section, or a source, this many shuffled articles are candidates for dev
-STANCE_WORDS = 130  # words that fit a stance window together with target and title, about
+STANCE_WORDS = 130  # words of an article that stands for a headline
 MONTH = re.compile(r"\d+")
 
 
@@ -153,14 +153,19 @@ def entities(data):
     return train + dev_aqmar[: len(dev_aqmar) // 2], dev
 
 
+def bare_by_type(entities, known):
+    """Surfaces without proclitics by type."""
+    out = collections.defaultdict(set)
+    for entity in entities:
+        if not proclitic(entity["text"], known):
+            out[entity["type"]].add(entity["text"])
+    return out
+
+
 def names_by_type(records, data):
     """Surfaces without proclitics by type: those of the records, and persons and places of the gazetteers."""
-    seen = collections.defaultdict(set)
-    for record in records:
-        for entity in record["entities"]:
-            seen[entity["type"]].add(entity["text"])
-    known = set().union(*seen.values())
-    pools = {kind: {s for s in surfaces if not proclitic(s, known)} for kind, surfaces in seen.items()}
+    known = {entity["text"] for record in records for entity in record["entities"]}
+    pools = bare_by_type((entity for record in records for entity in record["entities"]), known)
     tokens = set()
     for line in open(data / "ner/gazetteers/wd_arabic_names/wd_arabic_80", encoding="utf-8"):
         name = line.split("\t")[1].replace(" ", "")
@@ -497,8 +502,8 @@ def raw_articles(data, wanted):
 
 
 def pairs_of(records):
-    """One record a target; the summary as one more claim, and a claim
-    of another article of the same topic as one that this one does not address. Entities are read off their mentions
+    """One record a target; the summary as one more claim, and a claim of another article of the same topic as one that
+    this one does not address. Entities are read off their mentions
     (see `mentions_of`): every third of them here is enough for those that an article does not name."""
     out = []
     for i, record in enumerate(records):
@@ -525,12 +530,7 @@ def altered(records, rng, most=1):
     """Claims that the articles support, and the same with one name, number or word of them changed: what the two have in
     common tells nothing, the one detail everything."""
     known = {e["text"] for r in records for e in r["entities"]}
-    pool = collections.defaultdict(set)
-    for record in records:
-        for entity in record["entities"]:
-            if not proclitic(entity["text"], known):
-                pool[entity["type"]].add(entity["text"])
-    pool = {kind: sorted(names) for kind, names in pool.items()}
+    pool = bare_by_type((e for r in records for e in r["entities"]), known)
     out = []
     for record in records:
         claims = [*(s["target"] for s in record["stance"] if s["kind"] == "claim" and s["label"] == "favor"), record["reference"]]
@@ -545,10 +545,7 @@ def alteration(claim, entities, pool, known, rng):
     """(the claim with a detail changed, its label), or None where nothing can be changed: a person or body replaced by
     another of the article, a number by another, a word by its opposite ("against"); or a name by one of its type from
     anywhere, which the article may not speak of at all."""
-    own = collections.defaultdict(set)
-    for entity in entities:
-        if not proclitic(entity["text"], known):
-            own[entity["type"]].add(entity["text"])
+    own = bare_by_type(entities, known)
     found = [(opposite(claim, UNSURE), "against")]
     if not re.search(r"(أكثر من|أقل من|نحو|قرابة|حوالي|زهاء) \d", claim):
         found.append((other_number(claim, rng), "against"))

@@ -82,10 +82,11 @@ class Encoder:
         The sentences are those of the text that speak of the target. Types are 0 and, for the article's part, 1; 2 and 3
         for the words that the two have in common."""
         body, title = record["text"], record.get("title") or ""
-        asked, spans = self.normal(target), rules.sentences(body)
-        chosen = rules.passages([self.normal(body[a:b]) for a, b in spans], asked, PASSAGE_WORDS[kind], kind == "entity")
-        parts = [part for part in (title, *(body[a:b] for a, b in (spans[i] for i in chosen))) if part.strip()]
-        shared = rules.roots(asked) & set().union(*(rules.roots(self.normal(part)) for part in parts))
+        asked, sentences = self.normal(target), [body[a:b] for a, b in rules.sentences(body)]
+        split = [self.normal(sentence) for sentence in sentences]
+        chosen = rules.passages(split, asked, PASSAGE_WORDS[kind], kind == "entity")
+        parts = [part for part in (title, *(sentences[i] for i in chosen)) if part.strip()]
+        shared = rules.roots(asked) & rules.roots([*self.normal(title), *(word for i in chosen for word in split[i])])
         row = [(self.cls, 0), (self.kinds[kind], 0), *self.marked(target, shared, 0)[: self.stance_window // 2], (self.sep, 0)]
         first = len(row)
         for i, part in enumerate(parts):

@@ -69,10 +69,14 @@ def names(word, wanted):
     return word == wanted or (len(wanted) > 2 and PROCLITICS.fullmatch(word[: -len(wanted)]) is not None)
 
 
+def spoken(word):
+    """Whether it is a word and not a mark."""
+    return any(c.isalnum() for c in word)
+
+
 def mentions(article, target):
     """Indices of the words of `article` that name `target`: whole occurrences, or else words of it where the article has
     most of those that tell. Both are lists of normalised words; marks between them do not count (src/tasks/mentions.rs)."""
-    spoken = lambda word: any(c.isalnum() for c in word)
     wanted = [core(w) for w in target if spoken(w)]
     places = [i for i, word in enumerate(article) if spoken(word)]
     if not wanted:
@@ -91,13 +95,15 @@ def mentions(article, target):
     return sorted({at for own in hits.values() for at in own})
 
 
+FOLDED = str.maketrans("أإآٱىة", "اااايه")
+
+
 def tokens(text):
     """Words of a text in a light form, about as ROUGE counts them (src/eval/rouge.rs)."""
     text = regex.sub("[\u064b-\u0652\u0670\u0640]", "", text).lower().translate(FOLDED)
-    return regex.findall(r"[\w]+", text)
+    return regex.findall(r"\w+", text)
 
 
-FOLDED = str.maketrans("أإآٱىة", "اااايه")
 ROOT = 5  # letters that are compared
 SHORT_FUNCTION_WORDS = set("في من عن أن ان إن لم لن لا ما أو او ثم قد هو هي مع كي بل هل لو إذ اذ أي اي يا به له لك لي كم ذو".split())
 
@@ -108,7 +114,7 @@ def root(word):
     None for words that tell nothing. Words with digits stay whole."""
     if any(c in "0123456789" for c in word):
         return word
-    if len(word) < 2 or word in SHORT_FUNCTION_WORDS or word in FUNCTION_WORDS or not any(c.isalnum() for c in word):
+    if len(word) < 2 or word in SHORT_FUNCTION_WORDS or word in FUNCTION_WORDS or not spoken(word):
         return None
     word = word.translate(FOLDED)
     while len(word) > 4:
@@ -137,7 +143,7 @@ def passages(sentences, target, most_words, fill):
     (src/tasks/passages.rs)."""
     wanted = roots(target)
     own = [sorted(wanted & roots(s)) for s in sentences]
-    length = [sum(1 for w in s if any(c.isalnum() for c in w)) for s in sentences]
+    length = [sum(1 for w in s if spoken(w)) for s in sentences]
     common = collections.Counter(r for found in own for r in found)
     weight = {r: math.log(1 + (len(sentences) + 1) / (1 + n)) for r, n in common.items()}
     chosen, said, left = [], set(), most_words

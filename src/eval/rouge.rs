@@ -4,6 +4,7 @@
 //! letters, digits and combining marks, lower-cased, without stemming.
 
 use crate::text::Normalized;
+use crate::text::normalise::fold_letter;
 use std::collections::HashMap;
 
 /// How text is brought to tokens.
@@ -30,19 +31,10 @@ pub struct Rouge {
 pub fn tokens(text: &str, form: Form) -> Vec<String> {
     let owned = match form {
         Form::Raw => text.to_lowercase(),
-        Form::Light => Normalized::new(text).text().to_lowercase().chars().map(lighten).collect(),
+        Form::Light => Normalized::new(text).text().to_lowercase().chars().map(fold_letter).collect(),
     };
     let inside = |c: char| c.is_alphanumeric() || c == '_' || unicode_normalization::char::is_combining_mark(c);
     owned.split(|c| !inside(c)).filter(|t| !t.is_empty()).map(str::to_string).collect()
-}
-
-fn lighten(c: char) -> char {
-    match c {
-        'أ' | 'إ' | 'آ' | 'ٱ' => 'ا',
-        'ى' => 'ي',
-        'ة' => 'ه',
-        other => other,
-    }
 }
 
 /// ROUGE-n: overlap of n-grams, clipped counts.

@@ -12,22 +12,29 @@ const SENTENCES_TOGETHER: usize = 256;
 
 /// The heads that a model has.
 pub struct Heads {
-    topics: Option<Topics>,
+    topics: Option<TwoLayers>,
     entities: Option<Dense>,
     stance: Option<StanceHead>,
     extract: Option<Extract>,
 }
 
-struct Topics {
+/// An inner layer with GELU and the logits behind it: the tensors `dense` and `out`.
+struct TwoLayers {
     dense: Dense,
     out: Dense,
+}
+
+impl TwoLayers {
+    fn apply(&self, features: &[f32]) -> Vec<f32> {
+        self.out.apply(&self.dense.apply_gelu(features))
+    }
 }
 
 struct StanceHead {
     dense: Dense,
     claim: Dense,
     entity: Dense,
-    mention: Option<(Dense, Dense)>,
+    mention: Option<TwoLayers>,
 }
 
 struct Extract {
@@ -36,7 +43,7 @@ struct Extract {
     norm: NormWeights,
     layers: Vec<Layer>,
     out: Dense,
-    word: Option<(Dense, Dense)>,
+    word: Option<TwoLayers>,
     config: ExtractConfig,
     epsilon: f32,
     kernel: Kernel,
@@ -52,10 +59,11 @@ impl Heads {
             let bias = weights.get(&format!("heads.{name}.bias"), &[outputs])?;
             Ok(Dense::new(&LinearWeights { weight, bias, inputs, outputs }, kernel))
         };
+        let two_layers = |name: &str, outputs: usize, inner: usize, inputs: usize| -> Result<TwoLayers> {
+            Ok(TwoLayers { dense: dense(&format!("{name}.dense"), inner, inputs)?, out: dense(&format!("{name}.out"), outputs, inner)? })
+        };
         let topics = match &heads.topics {
-            Some(topics) => {
-                Some(Topics { dense: dense("topics.dense", hidden, hidden)?, out: dense("topics.out", topics.labels.len(), hidden)? })
-            }
+            Some(topics) => Some(two_layers("topics", topics.labels.len(), hidden, hidden)?),
             None => None,
         };
         let entities = match &heads.entities {
@@ -68,10 +76,7 @@ impl Heads {
                 claim: dense("stance.claim", stance.labels.len(), hidden)?,
                 entity: dense("stance.entity", stance.labels.len(), hidden)?,
                 mention: match &stance.mention {
-                    Some(mention) => Some((
-                        dense("stance.mention.dense", mention.size, 2 * hidden)?,
-                        dense("stance.mention.out", stance.labels.len(), mention.size)?,
-                    )),
+                    Some(mention) => Some(two_layers("stance.mention", stance.labels.len(), mention.size, 2 * hidden)?),
                     None => None,
                 },
             }),
@@ -97,7 +102,7 @@ impl Heads {
                     layers,
                     out: dense("extract.out", 1, size)?,
                     word: match &extract.word {
-                        Some(word) => Some((dense("extract.word.dense", word.size, hidden)?, dense("extract.word.out", 1, word.size)?)),
+                        Some(word) => Some(two_layers("extract.word", 1, word.size, hidden)?),
                         None => None,
                     },
                     config: extract.clone(),
@@ -112,8 +117,7 @@ impl Heads {
 
     /// Topic logits for the mean hidden state of a document.
     pub fn topics(&self, pooled: &[f32]) -> Option<Vec<f32>> {
-        let head = self.topics.as_ref()?;
-        Some(head.out.apply(&head.dense.apply_gelu(pooled)))
+        Some(self.topics.as_ref()?.apply(pooled))
     }
 
     /// Label logits `[words, labels]` for the hidden states of first pieces `[words, hidden]`.
@@ -134,14 +138,12 @@ impl Heads {
     /// Stance logits `[targets, 4]` for features `[targets, 2 · hidden]`: the mean over first pieces of a target's
     /// mentions, then the mean over the article.
     pub fn mentions(&self, features: &[f32]) -> Option<Vec<f32>> {
-        let (dense, out) = self.stance.as_ref()?.mention.as_ref()?;
-        Some(out.apply(&dense.apply_gelu(features)))
+        Some(self.stance.as_ref()?.mention.as_ref()?.apply(features))
     }
 
     /// A logit for each word, whether a summary would have it, for the hidden states of first pieces `[words, hidden]`.
     pub fn summary_words(&self, first_pieces: &[f32]) -> Option<Vec<f32>> {
-        let (dense, out) = self.extract.as_ref()?.word.as_ref()?;
-        Some(out.apply(&dense.apply_gelu(first_pieces)))
+        Some(self.extract.as_ref()?.word.as_ref()?.apply(first_pieces))
     }
 
     /// A logit for each sentence of a document, from its mean hidden states `[sentences, hidden]` in order.

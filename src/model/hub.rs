@@ -65,9 +65,10 @@ impl HubModel {
     fn download(&self, api: &Api, revision: &str, file: &str) -> Result<PathBuf> {
         api.repo(self.repo(revision)).download(file).map_err(|e| {
             let told = e.to_string();
-            let advice = match told.contains("404") {
-                true => "is there such a model, and does it hold config.json, tokenizer.json and model.safetensors?",
-                false => "see that the hub can be reached (HF_ENDPOINT), and that HF_HOME can be written",
+            let advice = if told.contains("404") {
+                format!("is there such a model, and does it hold {}?", FILES.join(", "))
+            } else {
+                "see that the hub can be reached (HF_ENDPOINT), and that HF_HOME can be written".to_string()
             };
             Error::model(&self.to_string(), format!("{file}: {told}; {advice}"))
         })

@@ -1,6 +1,6 @@
 //! Where an article names a target of stance. The rules of `scripts/mujaz_train/text.py`, held to it by a fixture.
 
-use super::stance::FUNCTION_WORDS;
+use super::passages::FUNCTION_WORDS;
 use crate::pipeline::document::Document;
 use crate::text::{Normalized, words};
 use std::collections::BTreeSet;
@@ -27,12 +27,13 @@ pub fn mentions(document: &Document, target: &str) -> Vec<usize> {
     if out.is_empty() {
         let telling: BTreeSet<&str> =
             wanted.into_iter().filter(|name| name.chars().count() >= SHORTEST && !FUNCTION_WORDS.contains(name)).collect();
-        let here = telling.iter().filter(|name| places.iter().any(|&word| named(word, name))).count();
-        if 2 * here > telling.len() {
-            out.extend(places.into_iter().filter(|&word| telling.iter().any(|name| named(word, name))));
+        let of = |name: &&str| -> Vec<usize> { places.iter().copied().filter(|&word| named(word, name)).collect() };
+        let hits: Vec<Vec<usize>> = telling.iter().map(of).collect();
+        if 2 * hits.iter().filter(|own| !own.is_empty()).count() > telling.len() {
+            out.extend(hits.into_iter().flatten());
         }
     }
-    out.sort_unstable(); // occurrences may overlap
+    out.sort_unstable(); // occurrences may overlap, and words of a name stand anywhere
     out.dedup();
     out
 }

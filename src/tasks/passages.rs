@@ -2,7 +2,7 @@
 //!
 //! A claim stands or falls with one sentence or two; a whole window around them drowns the detail that decides.
 
-use super::stance::FUNCTION_WORDS;
+use crate::text::normalise::fold_letter;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Letters of a word that are compared.
@@ -12,7 +12,34 @@ const MOST: usize = 4;
 /// Worth of a word that another chosen sentence has.
 const AGAIN: f64 = 0.3;
 
-/// Words of two letters that tell nothing.
+/// Words of three letters and more that say nothing of what a sentence is about.
+pub(super) const FUNCTION_WORDS: [&str; 24] = [
+    "على",
+    "إلى",
+    "هذا",
+    "هذه",
+    "ذلك",
+    "تلك",
+    "الذي",
+    "التي",
+    "الذين",
+    "كان",
+    "كانت",
+    "بعد",
+    "قبل",
+    "بين",
+    "خلال",
+    "حيث",
+    "عند",
+    "منذ",
+    "حتى",
+    "ليس",
+    "لكن",
+    "غير",
+    "كما",
+    "أنه",
+];
+/// Words of two letters that do so.
 const SHORT_FUNCTION_WORDS: [&str; 32] = [
     "في", "من", "عن", "أن", "ان", "إن", "لم", "لن", "لا", "ما", "أو", "او", "ثم", "قد", "هو", "هي", "مع", "كي", "بل", "هل", "لو", "إذ",
     "اذ", "أي", "اي", "يا", "به", "له", "لك", "لي", "كم", "ذو",
@@ -25,26 +52,21 @@ pub fn root(word: &str) -> Option<String> {
     if word.contains(|c: char| c.is_ascii_digit()) {
         return Some(word.to_string());
     }
-    let tells = !SHORT_FUNCTION_WORDS.contains(&word) && !FUNCTION_WORDS.contains(&word) && word.contains(char::is_alphanumeric);
-    if word.chars().nth(1).is_none() || !tells {
+    let idle = match word.chars().count() {
+        0 | 1 => true,
+        2 => SHORT_FUNCTION_WORDS.contains(&word),
+        _ => FUNCTION_WORDS.contains(&word),
+    };
+    if idle || !word.contains(char::is_alphanumeric) {
         return None;
     }
-    let folded: String = word.chars().map(fold).collect();
+    let folded: String = word.chars().map(fold_letter).collect();
     let mut rest = folded.as_str();
     while rest.chars().nth(4).is_some() {
         let Some(shorter) = rest.strip_prefix("ال").or_else(|| rest.strip_prefix(['و', 'ف', 'ب', 'ل', 'ك'])) else { break };
         rest = shorter;
     }
     Some(rest.chars().take(ROOT).collect())
-}
-
-fn fold(c: char) -> char {
-    match c {
-        'أ' | 'إ' | 'آ' | 'ٱ' => 'ا',
-        'ى' => 'ي',
-        'ة' => 'ه',
-        other => other,
-    }
 }
 
 /// The roots of words.

@@ -17,34 +17,6 @@ const CLAIM_WORDS: usize = 60;
 /// Words that are read with an entity which the article does not name.
 const ENTITY_WORDS: usize = 90;
 
-/// Words that say nothing of what a sentence is about, beside those of two letters.
-pub(super) const FUNCTION_WORDS: [&str; 24] = [
-    "على",
-    "إلى",
-    "هذا",
-    "هذه",
-    "ذلك",
-    "تلك",
-    "الذي",
-    "التي",
-    "الذين",
-    "كان",
-    "كانت",
-    "بعد",
-    "قبل",
-    "بين",
-    "خلال",
-    "حيث",
-    "عند",
-    "منذ",
-    "حتى",
-    "ليس",
-    "لكن",
-    "غير",
-    "كما",
-    "أنه",
-];
-
 /// A target to read the article for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Target {

@@ -68,10 +68,10 @@ pub fn extract(document: &Document, scores: &Scores<'_>, config: &ExtractConfig,
         pool = candidates(document, |_| true);
     }
     let mut rank = scores.sentences.to_vec();
-    let words = |i: usize| scores.words_of(document, &document.sentences[i]).zip(config.word.as_ref());
+    let shares: Vec<_> = document.sentences.iter().map(|s| scores.words_of(document, s).zip(config.word.as_ref())).collect();
     for (place, &i) in pool.iter().enumerate() {
         rank[i] += config.lead / (place + 1) as f32;
-        rank[i] += words(i).map_or(0.0, |(share, word)| word.weight * share);
+        rank[i] += shares[i].map_or(0.0, |(share, word)| word.weight * share);
         rank[i] -= if is_dangling(document, &document.sentences[i]) { DANGLING_COST } else { 0.0 };
     }
     pool.sort_by(|&a, &b| rank[b].total_cmp(&rank[a]).then(a.cmp(&b)));
@@ -87,7 +87,7 @@ pub fn extract(document: &Document, scores: &Scores<'_>, config: &ExtractConfig,
         if !chosen.is_empty() && limit - left + length > limit / FURTHER_WITHIN {
             continue; // the best sentence may take all of the limit, the others only fill up what it leaves of its half
         }
-        if !chosen.is_empty() && words(i).is_some_and(|(share, word)| share < word.further) {
+        if !chosen.is_empty() && shares[i].is_some_and(|(share, word)| share < word.further) {
             continue;
         }
         let words = content_words(document, &document.sentences[i]);

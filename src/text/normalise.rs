@@ -213,6 +213,17 @@ fn is_spelling_mark(c: char) -> bool {
         | '\u{6df}'..='\u{6e8}' | '\u{6ea}'..='\u{6ed}' | '\u{8d3}'..='\u{8ff}')
 }
 
+/// A letter as it is compared where spelling does not matter: hamza forms of alef, ى and ة without their difference.
+/// Normalised text keeps them.
+pub fn fold_letter(c: char) -> char {
+    match c {
+        'أ' | 'إ' | 'آ' | 'ٱ' => 'ا',
+        'ى' => 'ي',
+        'ة' => 'ه',
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

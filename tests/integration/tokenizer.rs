@@ -10,6 +10,7 @@ use mujaz::tasks::stance::{Body, Reading, Target};
 use mujaz::text::normalise::char_slice;
 use mujaz::text::{Normalized, sentences, words};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 #[derive(Deserialize)]
 struct Case {
@@ -19,7 +20,7 @@ struct Case {
     offsets: Vec<(usize, usize)>,
 }
 
-fn cases(path: &str) -> Vec<Case> {
+fn cases<T: DeserializeOwned>(path: &str) -> Vec<T> {
     let content = std::fs::read_to_string(repo(path)).unwrap();
     content.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -36,15 +37,19 @@ fn by_our_road(tokenizer: &Tokenizer, text: &str) -> (Vec<u32>, Vec<usize>, Vec<
     (ids, counts, spans)
 }
 
+fn config(folder: &str) -> Config {
+    Config::parse(&std::fs::read(repo(&format!("{folder}/config.json"))).unwrap(), folder).unwrap()
+}
+
 fn load(folder: &str) -> Tokenizer {
-    let config = Config::parse(&std::fs::read(repo(&format!("{folder}/config.json"))).unwrap(), folder).unwrap();
+    let config = config(folder);
     Tokenizer::load(&std::fs::read(repo(&format!("{folder}/tokenizer.json"))).unwrap(), &config, folder).unwrap()
 }
 
 #[test]
 fn a_thousand_strings_have_the_ids_and_offsets_of_python() {
     let tokenizer = load("tests/fixtures/tiny-bert");
-    let all = cases("tests/fixtures/tokenizer-cases.jsonl");
+    let all: Vec<Case> = cases("tests/fixtures/tokenizer-cases.jsonl");
     assert_eq!(all.len(), 1000);
     for case in &all {
         let (ids, counts, spans) = by_our_road(&tokenizer, &case.text);
@@ -67,7 +72,7 @@ fn a_thousand_strings_have_the_ids_and_offsets_of_python() {
 #[test]
 fn the_bundled_tokenizer_agrees_with_python() {
     let tokenizer = load("models/mujaz-base");
-    for case in cases("tests/fixtures/bundled-cases.jsonl") {
+    for case in cases::<Case>("tests/fixtures/bundled-cases.jsonl") {
         assert_eq!(by_our_road(&tokenizer, &case.text).0, case.ids, "{:?}", case.text);
     }
 }
@@ -90,10 +95,8 @@ struct MentionCase {
 
 #[test]
 fn mentions_are_those_of_python() {
-    let config = Config::parse(&std::fs::read(repo("tests/fixtures/tiny-bert/config.json")).unwrap(), "tiny-bert").unwrap();
-    let tokenizer = load("tests/fixtures/tiny-bert");
-    for line in std::fs::read_to_string(repo("tests/fixtures/mention-cases.jsonl")).unwrap().lines() {
-        let case: MentionCase = serde_json::from_str(line).unwrap();
+    let (config, tokenizer) = (config("tests/fixtures/tiny-bert"), load("tests/fixtures/tiny-bert"));
+    for case in cases::<MentionCase>("tests/fixtures/mention-cases.jsonl") {
         let document = Document::new(&Article::new(&case.text), &tokenizer, config.mujaz().unwrap());
         assert_eq!(mentions(&document, &case.target), case.words, "{} in {}", case.target, case.text);
     }
@@ -112,10 +115,8 @@ struct PassageCase {
 
 #[test]
 fn rows_of_targets_are_those_of_python() {
-    let config = Config::parse(&std::fs::read(repo("tests/fixtures/tiny-bert/config.json")).unwrap(), "tiny-bert").unwrap();
-    let tokenizer = load("tests/fixtures/tiny-bert");
-    for line in std::fs::read_to_string(repo("tests/fixtures/passage-cases.jsonl")).unwrap().lines() {
-        let case: PassageCase = serde_json::from_str(line).unwrap();
+    let (config, tokenizer) = (config("tests/fixtures/tiny-bert"), load("tests/fixtures/tiny-bert"));
+    for case in cases::<PassageCase>("tests/fixtures/passage-cases.jsonl") {
         let article = Article { title: Some(case.title), ..Article::new(&case.text) };
         let document = Document::new(&article, &tokenizer, config.mujaz().unwrap());
         let target = Target { text: case.target, kind: case.kind };
