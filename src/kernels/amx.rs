@@ -13,7 +13,7 @@ pub(super) fn enabled() -> bool {
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(super) use tiles::{bf16_panel, int8_panel};
+pub(super) use tiles::{Tiles, bf16_panel, int8_panel};
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod linux {
@@ -59,6 +59,7 @@ mod linux {
 #[cfg(target_arch = "x86_64")]
 mod tiles {
     use super::super::product::{Columns, Panel, Quantised};
+    use super::super::{Isa, Kernel};
     use std::arch::asm;
 
     const WIDTH: usize = 32;
@@ -86,31 +87,35 @@ mod tiles {
 
     /// Eight tiles that are ready for use, until this is dropped. The compiler has no use for tiles, so what is loaded
     /// stays loaded between blocks of assembly.
-    struct Tiles;
+    pub(in super::super) struct Tiles(());
 
     impl Tiles {
-        /// SAFETY: the caller may use AMX.
-        unsafe fn configure() -> Self {
-            unsafe { asm!("ldtilecfg [{config}]", config = in(reg) &CONFIG, options(nostack)) };
-            Self
+        /// Configure the tiles of this thread for the products of `kernel`, where those are products of tiles.
+        pub(in super::super) fn of(kernel: Kernel) -> Option<Self> {
+            // SAFETY: kernels of this family are only made where its use was granted.
+            (kernel.isa() == Isa::Amx).then(|| unsafe {
+                asm!("ldtilecfg [{config}]", config = in(reg) &CONFIG, options(nostack));
+                Self(())
+            })
         }
     }
 
     impl Drop for Tiles {
         fn drop(&mut self) {
-            // SAFETY: made by `configure` alone.
+            // SAFETY: made by `of` alone.
             unsafe { asm!("tilerelease", options(nostack, nomem)) };
         }
     }
 
-    /// `tile[32, 32] = Σ x[32, k] · weights[k, 32]` with the instruction named, all strides in bytes.
+    /// `out[32, 32] = start[32] + Σ x[32, k] · weights[k, 32]` with the instruction named; strides in bytes. Loading with a
+    /// stride of 0 puts `start` into every row of a tile.
     macro_rules! multiply {
-        ($instruction:literal, $x:expr, $x_stride:expr, $weights:expr, $steps:expr, $tile:expr) => {
+        ($instruction:literal, $start:expr, $x:expr, $x_stride:expr, $weights:expr, $steps:expr, $out:expr, $out_stride:expr) => {
             asm!(
-                "tilezero tmm0",
-                "tilezero tmm1",
-                "tilezero tmm2",
-                "tilezero tmm3",
+                "tileloadd tmm0, [{start} + {zero}*1]",
+                "tileloadd tmm1, [{start} + {zero}*1 + 64]",
+                "tileloadd tmm2, [{start} + {zero}*1]",
+                "tileloadd tmm3, [{start} + {zero}*1 + 64]",
                 "2:",
                 "tileloadd tmm4, [{upper} + {x_stride}*1]",
                 "tileloadd tmm6, [{weights} + {stride}*1]",
@@ -125,17 +130,21 @@ mod tiles {
                 "add {weights}, 2048",
                 "dec {steps}",
                 "jnz 2b",
-                "tilestored [{tile} + {stride}*1], tmm0",
-                "tilestored [{tile} + {stride}*1 + 64], tmm1",
-                "tilestored [{tile} + {stride}*1 + 2048], tmm2",
-                "tilestored [{tile} + {stride}*1 + 2112], tmm3",
+                "tilestored [{out} + {out_stride}*1], tmm0",
+                "tilestored [{out} + {out_stride}*1 + 64], tmm1",
+                "tilestored [{below} + {out_stride}*1], tmm2",
+                "tilestored [{below} + {out_stride}*1 + 64], tmm3",
+                start = in(reg) $start,
+                zero = in(reg) 0usize,
                 upper = inout(reg) $x => _,
                 lower = inout(reg) $x.add(16 * $x_stride) => _,
                 weights = inout(reg) $weights => _,
                 steps = inout(reg) $steps => _,
                 x_stride = in(reg) $x_stride,
                 stride = in(reg) 128usize,
-                tile = in(reg) $tile,
+                out = in(reg) $out,
+                below = in(reg) $out.cast::<u8>().add(16 * $out_stride),
+                out_stride = in(reg) $out_stride,
                 out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
                 out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
                 options(nostack),
@@ -144,33 +153,34 @@ mod tiles {
     }
 
     /// `x` holds `ROW_BLOCK` rows at least, whatever stands in those past the panel's; see `rows::round_bf16`.
-    pub(in super::super) fn bf16_panel(panel: &Panel<'_>, x: &[u16], weights: &[u32], out: &mut [f32], tile: &mut [f32]) {
+    pub(in super::super) fn bf16_panel(_: &Tiles, panel: &Panel<'_>, x: &[u16], weights: &[u32], out: &mut [f32], tile: &mut [f32]) {
         assert!(x.len() >= panel.rows.next_multiple_of(ROWS) * panel.groups * 2 && weights.len() == panel.groups * WIDTH);
         assert!(panel.groups > 0 && panel.groups.is_multiple_of(16) && tile.len() >= ROWS * WIDTH);
-        // SAFETY: AMX kernels are only made where its use was granted.
-        let _tiles = unsafe { Tiles::configure() };
         for row in (0..panel.rows).step_by(ROWS) {
-            // SAFETY: as above, and the tiles are configured. 32 rows of `groups` pairs from
-            // `row` on, a panel of weights and a tile's room are there, as asserted; 16 pairs a step.
+            let rows = ROWS.min(panel.rows - row);
+            let whole = rows == ROWS && panel.columns == WIDTH;
+            let (to, stride) = if whole { panel.target(row, ROWS, WIDTH, out, tile) } else { (&mut *tile, WIDTH) };
+            // SAFETY: the tiles are configured, as the first argument shows. 32 rows of `groups` pairs from `row` on, a panel
+            // of weights and 32 rows of 32 numbers, `stride` apart, are there, as asserted here and by `target`; 16 pairs a step.
             unsafe {
                 multiply!(
                     "tdpbf16ps",
+                    panel.bias.as_ptr(),
                     x.as_ptr().add(row * panel.groups * 2).cast::<u8>(),
                     panel.groups * 4,
                     weights.as_ptr(),
                     panel.groups / 16,
-                    tile.as_mut_ptr()
+                    to.as_mut_ptr(),
+                    stride * 4
                 );
             }
             // SAFETY: AVX-512F is there wherever AMX is.
-            unsafe {
-                add_bias(tile, panel);
-                store(panel, row, out, tile);
-            }
+            unsafe { finish(panel, row, rows, whole, out, tile) };
         }
     }
 
     pub(in super::super) fn int8_panel(
+        _: &Tiles,
         panel: &Panel<'_>,
         x: Quantised<'_>,
         weights: &[i8],
@@ -181,44 +191,51 @@ mod tiles {
         let depth = panel.groups * 4;
         assert!(x.bytes.len() >= panel.rows.next_multiple_of(ROWS) * depth && weights.len() == depth * WIDTH);
         assert!(depth > 0 && depth.is_multiple_of(64) && tile.len() >= ROWS * WIDTH && x.scales.len() >= panel.rows);
-        // SAFETY: as in `bf16_panel`.
-        let _tiles = unsafe { Tiles::configure() };
+        // What activations raised by 128 give too much is taken off before.
+        let mut start = [0i32; WIDTH];
+        start.iter_mut().zip(columns.offsets).for_each(|(start, offset)| *start = -offset);
         for row in (0..panel.rows).step_by(ROWS) {
             // SAFETY: as in `bf16_panel`; 64 bytes a step.
             unsafe {
-                multiply!("tdpbusd", x.bytes.as_ptr().add(row * depth), depth, weights.as_ptr(), depth / 64, tile.as_mut_ptr());
+                multiply!(
+                    "tdpbusd",
+                    start.as_ptr(),
+                    x.bytes.as_ptr().add(row * depth),
+                    depth,
+                    weights.as_ptr(),
+                    depth / 64,
+                    tile.as_mut_ptr(),
+                    WIDTH * 4
+                );
             }
             let rows = ROWS.min(panel.rows - row);
+            let whole = panel.columns == WIDTH;
+            let (to, stride) = if whole { panel.target(row, rows, WIDTH, out, &mut []) } else { (&mut [][..], WIDTH) };
             // SAFETY: AVX-512F is there wherever AMX is.
             unsafe {
-                scale(&mut tile[..rows * WIDTH], &x.scales[row..row + rows], columns, panel);
-                store(panel, row, out, tile);
+                scale(tile, to, stride, &x.scales[row..row + rows], columns.scales, panel.bias);
+                finish(panel, row, rows, whole, out, tile);
             }
         }
     }
 
+    /// Sums in 32-bit integers to what they stand for, and the bias: into rows of `out` where there are any, else in place.
     #[target_feature(enable = "avx512f")]
-    fn add_bias(tile: &mut [f32], panel: &Panel<'_>) {
-        for row in tile.chunks_exact_mut(WIDTH) {
-            row.iter_mut().zip(panel.bias).for_each(|(x, b)| *x += b);
-        }
-    }
-
-    /// Sums in 32-bit integers, in place, to what they stand for, and the bias.
-    #[target_feature(enable = "avx512f")]
-    fn scale(tile: &mut [f32], scales: &[f32], columns: Columns<'_>, panel: &Panel<'_>) {
-        for (row, &scale) in tile.chunks_exact_mut(WIDTH).zip(scales) {
-            for (((x, &offset), &column), &bias) in row.iter_mut().zip(columns.offsets).zip(columns.scales).zip(panel.bias) {
-                *x = (x.to_bits() as i32 - offset) as f32 * (scale * column) + bias;
+    fn scale(tile: &mut [f32], out: &mut [f32], stride: usize, scales: &[f32], columns: &[f32], bias: &[f32; WIDTH]) {
+        let Ok(columns) = <&[f32; WIDTH]>::try_from(columns) else { unreachable!("a panel has {WIDTH} columns") };
+        for (r, &scale) in scales.iter().enumerate() {
+            let from: [f32; WIDTH] = std::array::from_fn(|i| tile[r * WIDTH + i]);
+            let to = if out.is_empty() { &mut tile[r * WIDTH..][..WIDTH] } else { &mut out[r * stride..][..WIDTH] };
+            for i in 0..WIDTH {
+                to[i] = (from[i].to_bits() as i32 as f32).mul_add(scale * columns[i], bias[i]);
             }
         }
     }
 
-    /// Bring the rows of a tile that the panel has into `out`.
+    /// Bring rows beside `out` into it where they are, and do what follows the product.
     #[target_feature(enable = "avx512f")]
-    fn store(panel: &Panel<'_>, row: usize, out: &mut [f32], tile: &[f32]) {
-        let rows = ROWS.min(panel.rows - row);
-        if panel.columns == WIDTH {
+    fn finish(panel: &Panel<'_>, row: usize, rows: usize, whole: bool, out: &mut [f32], tile: &[f32]) {
+        if !whole && panel.columns == WIDTH {
             for (r, tile) in tile.chunks_exact(WIDTH).take(rows).enumerate() {
                 out[(row + r) * panel.out_stride..][..WIDTH].copy_from_slice(tile);
             }

@@ -3,12 +3,12 @@
 
 use super::memory::Aligned;
 use super::packed::Packed;
-use super::product::{After, Operand, ROW_BLOCK, Rows, panels, product};
+use super::product::{After, Operand, Out, ROW_BLOCK, Rows, panels, product};
 use super::rows::{dispatch, exp, exp2_coarse, fold};
 use super::{Isa, Kernel, Precision};
 
 /// Query rows that are scored at a time, so that scores stay in the cache.
-const QUERY_BLOCK: usize = 48;
+const QUERY_BLOCK: usize = 96;
 
 /// Memory that [`attend`] reuses from call to call.
 #[derive(Debug)]
@@ -28,28 +28,28 @@ impl Scratch {
     }
 }
 
-/// Where one head stands in rows that hold all queries, then all keys, then all values.
+/// One head of one sequence: rows of `size` numbers, `stride` apart.
 #[derive(Clone, Copy, Debug)]
-pub struct Head {
-    /// Number of this head.
-    pub index: usize,
-    /// Numbers of a head.
+pub struct Head<'a> {
+    /// Queries, from the first row's on.
+    pub queries: &'a [f32],
+    /// Keys.
+    pub keys: &'a [f32],
+    /// Values.
+    pub values: &'a [f32],
+    /// From one row to the next.
+    pub stride: usize,
+    /// Numbers of a row.
     pub size: usize,
-    /// Numbers of all heads together (the hidden size).
-    pub hidden: usize,
+    /// Rows.
+    pub length: usize,
 }
 
-/// `out = softmax(Q Kᵀ / √size) V` for one head of one sequence.
-///
-/// `qkv` is `[length, 3 · hidden]`, `out` is `[length, hidden]`; the head's columns of `out` are written.
-pub fn attend(qkv: &[f32], length: usize, head: Head, out: &mut [f32], scratch: &mut Scratch) {
-    let Head { index, size, hidden } = head;
-    let stride = 3 * hidden;
-    assert_eq!(qkv.len(), length * stride);
-    assert_eq!(out.len(), length * hidden);
-    let first = index * size;
-    scratch.keys.pack_columns(&qkv[hidden + first..], stride, size, length);
-    scratch.values.pack_rows(&qkv[2 * hidden + first..], stride, length, size);
+/// `out = softmax(Q Kᵀ / √size) V` for one head of one sequence; rows of `out` are `out_stride` apart.
+pub fn attend(head: Head<'_>, out: &mut [f32], out_stride: usize, scratch: &mut Scratch) {
+    let Head { stride, size, length, .. } = head;
+    scratch.keys.pack_columns(head.keys, stride, size, length);
+    scratch.values.pack_rows(head.values, stride, length, size);
     // Rows of scores are whole vectors.
     let row = length.next_multiple_of(32);
     scratch.scores.resize(QUERY_BLOCK * row);
@@ -59,8 +59,8 @@ pub fn attend(qkv: &[f32], length: usize, head: Head, out: &mut [f32], scratch: 
         let rows = QUERY_BLOCK.min(length - query);
         let scores = &mut scratch.scores[..rows * row];
         let sums = &mut scratch.sums[..rows];
-        let queries = Rows { data: &qkv[query * stride + first..], stride, count: rows };
-        product(queries, &scratch.keys, scores, row, After::Nothing, &mut scratch.operand);
+        let queries = Rows { data: &head.queries[query * stride..], stride, count: rows };
+        product(queries, &scratch.keys, Out::rows(scores, row), After::Nothing, &mut scratch.operand);
         let halves: &mut [u16] = match kernel.precision() {
             Precision::F32 => &mut [],
             _ => {
@@ -68,20 +68,29 @@ pub fn attend(qkv: &[f32], length: usize, head: Head, out: &mut [f32], scratch: 
                 &mut scratch.operand.halves
             }
         };
-        dispatch!(kernel.isa(), softmax_loop(scores: &mut [f32], length: usize, sums: &mut [f32], scale: f32, halves: &mut [u16]));
-        let out = &mut out[query * hidden + first..];
+        softmax(kernel.isa(), scores, length, sums, scale, halves);
+        let out = &mut out[query * out_stride..];
         let weights = Rows { data: &scratch.scores[..rows * row], stride: row, count: rows };
-        panels(weights, &scratch.values, out, hidden, After::Nothing, &mut scratch.operand);
+        panels(weights, &scratch.values, Out::rows(out, out_stride), After::Nothing, &mut scratch.operand);
         let sums = &scratch.sums[..rows];
-        dispatch!(kernel.isa(), divide_loop(out: &mut [f32], hidden: usize, size: usize, sums: &[f32]));
+        dispatch!(kernel.isa(), divide_loop(out: &mut [f32], out_stride: usize, size: usize, sums: &[f32]));
     }
 }
 
 #[inline(always)]
-fn divide_loop<const FUSED: bool>(out: &mut [f32], hidden: usize, size: usize, sums: &[f32]) {
-    for (row, sum) in out.chunks_mut(hidden).zip(sums) {
-        row[..size].iter_mut().for_each(|x| *x /= sum);
+fn divide_loop<const FUSED: bool>(out: &mut [f32], stride: usize, size: usize, sums: &[f32]) {
+    for (row, sum) in out.chunks_mut(stride).zip(sums) {
+        let inverse = 1.0 / sum;
+        row[..size].iter_mut().for_each(|x| *x *= inverse);
     }
+}
+
+fn softmax(isa: Isa, scores: &mut [f32], length: usize, sums: &mut [f32], scale: f32, halves: &mut [u16]) {
+    #[cfg(target_arch = "x86_64")]
+    if !halves.is_empty() && isa.has_halves() {
+        return super::halves512::softmax(scores, length, sums, scale, halves);
+    }
+    dispatch!(isa, softmax_loop(scores: &mut [f32], length: usize, sums: &mut [f32], scale: f32, halves: &mut [u16]));
 }
 
 /// `scores ← exp(scale · (scores - max))` over the first `length` of each row and 0 behind, with each row's sum beside
@@ -134,8 +143,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn reference(qkv: &[f32], length: usize, head: Head) -> Vec<f64> {
-        let Head { index, size, hidden } = head;
+    /// Head `index` of rows that hold all queries, then all keys, then all values, of two heads.
+    fn head(qkv: &[f32], length: usize, index: usize, size: usize) -> Head<'_> {
+        let part = |part: usize| &qkv[(2 * part + index) * size..];
+        Head { queries: part(0), keys: part(1), values: part(2), stride: 6 * size, size, length }
+    }
+
+    fn reference(qkv: &[f32], length: usize, index: usize, size: usize) -> Vec<f64> {
+        let hidden = 2 * size;
         let at = |row: usize, part: usize, i: usize| f64::from(qkv[row * 3 * hidden + part * hidden + index * size + i]);
         let mut out = Vec::new();
         for q in 0..length {
@@ -152,15 +167,40 @@ mod tests {
     #[test]
     fn a_short_sequence_after_a_long_one_finds_nothing_left_over() {
         let (size, hidden) = (24, 48);
-        let head = Head { index: 1, size, hidden };
         let (long, short) = (numbers(150 * 3 * hidden, 1), numbers(7 * 3 * hidden, 2));
         for kernel in kernels() {
             let (mut used, mut fresh) = (Scratch::new(kernel), Scratch::new(kernel));
-            attend(&long, 150, head, &mut vec![0.0; 150 * hidden], &mut used);
+            attend(head(&long, 150, 1, size), &mut vec![0.0; 150 * hidden], hidden, &mut used);
             let (mut got, mut want) = (vec![0.0; 7 * hidden], vec![0.0; 7 * hidden]);
-            attend(&short, 7, head, &mut got, &mut used);
-            attend(&short, 7, head, &mut want, &mut fresh);
+            attend(head(&short, 7, 1, size), &mut got, hidden, &mut used);
+            attend(head(&short, 7, 1, size), &mut want, hidden, &mut fresh);
             assert_eq!(got, want, "{kernel}");
+        }
+    }
+
+    #[test]
+    fn softmax_agrees_with_its_twin() {
+        for kernel in kernels().into_iter().filter(|k| k.for_attention().precision() == Precision::Bf16) {
+            for length in [1, 15, 32, 33, 64, 90] {
+                let (rows, stride) = (3, usize::next_multiple_of(length, 32));
+                let scores: Vec<f32> = numbers(rows * stride, 9).iter().map(|x| x * 40.0).collect();
+                let run = |isa: Option<Isa>| {
+                    let (mut scores, mut sums, mut halves) = (scores.clone(), vec![0.0; rows], vec![1; rows * stride]);
+                    match isa {
+                        Some(isa) => softmax(isa, &mut scores, length, &mut sums, 0.3, &mut halves),
+                        None => softmax_loop::<false>(&mut scores, length, &mut sums, 0.3, &mut halves),
+                    }
+                    (sums, halves.iter().map(|&half| f32::from_bits(u32::from(half) << 16)).collect::<Vec<_>>())
+                };
+                let ((sums, halves), (twin_sums, twin_halves)) = (run(Some(kernel.isa())), run(None));
+                for (got, want) in sums.iter().zip(&twin_sums) {
+                    assert!((got - want).abs() < 1e-4 * want, "{kernel}: {got} for {want}");
+                }
+                for (i, (got, want)) in halves.iter().zip(&twin_halves).enumerate() {
+                    let within = if i % stride < length { 0.01 * want } else { 1e-30 };
+                    assert!((got - want).abs() <= within, "{kernel}: {got} for {want}");
+                }
+            }
         }
     }
 
@@ -175,9 +215,8 @@ mod tests {
                 let mut out = vec![0.0; length * hidden];
                 let mut scratch = Scratch::new(kernel);
                 for index in 0..2 {
-                    let head = Head { index, size, hidden };
-                    attend(&qkv, length, head, &mut out, &mut scratch);
-                    for (i, want) in reference(&qkv, length, head).into_iter().enumerate() {
+                    attend(head(&qkv, length, index, size), &mut out[index * size..], hidden, &mut scratch);
+                    for (i, want) in reference(&qkv, length, index, size).into_iter().enumerate() {
                         let got = out[i / size * hidden + index * size + i % size];
                         prop_assert!((f64::from(got) - want).abs() < within, "{}: {} for {}", kernel, got, want);
                     }

@@ -6,34 +6,6 @@ use std::arch::x86_64::*;
 
 const WIDTH: usize = 32;
 
-/// Rows in bf16, `depth` numbers a row, zeros behind their end; `rows::round_bf16` is the twin. Numbers too small for
-/// f32's exponent become 0.
-pub(super) fn round_rows(x: Rows<'_>, inputs: usize, depth: usize, out: &mut [u16]) {
-    assert!(x.count == 0 || x.data.len() >= (x.count - 1) * x.stride + inputs);
-    assert!(out.len() >= x.count * depth && inputs <= depth && depth.is_multiple_of(32));
-    // SAFETY: called where AVX512-BF16 was detected; bounds are asserted above.
-    unsafe { round_loop(x, inputs, depth, out) }
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-unsafe fn round_loop(x: Rows<'_>, inputs: usize, depth: usize, out: &mut [u16]) {
-    // SAFETY: whole vectors within `inputs`, the rest under a mask; `depth` is a multiple of what is stored.
-    unsafe {
-        for r in 0..x.count {
-            let (from, to) = (x.data.as_ptr().add(r * x.stride), out.as_mut_ptr().add(r * depth));
-            for k in (0..depth).step_by(32) {
-                let load = |k: usize| {
-                    let left = inputs.saturating_sub(k);
-                    let mask = if left >= 16 { 0xFFFF } else { (1u16 << left) - 1 };
-                    _mm512_maskz_loadu_ps(mask, from.wrapping_add(k))
-                };
-                let both = _mm512_cvtne2ps_pbh(load(k + 16), load(k));
-                _mm512_storeu_si512(to.add(k).cast(), std::mem::transmute::<__m512bh, __m512i>(both));
-            }
-        }
-    }
-}
-
 pub(super) fn f32_panel(panel: &Panel<'_>, x: Rows<'_>, weights: &[f32], out: &mut [f32], tile: &mut [f32]) {
     assert!(x.data.len() >= (panel.rows - 1) * x.stride + panel.groups && weights.len() == panel.groups * WIDTH);
     // SAFETY: kernels of this family are only made where AVX-512F was detected; bounds are asserted above.

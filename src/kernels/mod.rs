@@ -16,6 +16,8 @@ mod attention;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod halves512;
 mod mapped;
 mod memory;
 mod packed;
@@ -29,7 +31,7 @@ pub use mapped::Mapped;
 pub use memory::Aligned;
 pub use packed::Packed;
 pub use peak::peak;
-pub use product::{After, Operand, Rows, product};
+pub use product::{After, Operand, Out, Rows, product};
 pub use rows::{Norm, add_layer_norm};
 
 use std::fmt;
@@ -105,7 +107,7 @@ impl Kernel {
         {
             if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw") {
                 add(Isa::Avx512, Precision::F32);
-                if is_x86_feature_detected!("avx512bf16") {
+                if avx512_bf16() {
                     add(Isa::Avx512, Precision::Bf16);
                 }
                 if is_x86_feature_detected!("avx512vnni") {
@@ -186,11 +188,19 @@ impl Kernel {
     }
 }
 
+/// AVX512-BF16, and AVX512-DQ, which every processor with it has.
 fn avx512_bf16() -> bool {
     #[cfg(target_arch = "x86_64")]
-    return is_x86_feature_detected!("avx512bf16");
+    return is_x86_feature_detected!("avx512bf16") && is_x86_feature_detected!("avx512dq");
     #[cfg(not(target_arch = "x86_64"))]
     false
+}
+
+impl Isa {
+    /// Whether row operations of this family may use AVX512-BF16.
+    fn has_halves(self) -> bool {
+        matches!(self, Self::Amx | Self::Avx512) && avx512_bf16()
+    }
 }
 
 impl fmt::Display for Isa {

@@ -84,6 +84,10 @@ impl Packed {
             }
             Data::Bf16(data) => {
                 let data: &mut [u32] = data;
+                #[cfg(target_arch = "x86_64")]
+                if isa.has_halves() {
+                    return super::halves512::pair_columns(data, source, stride, inputs, outputs);
+                }
                 dispatch!(isa, pair_columns(data: &mut [u32], source: &[f32], stride: usize, inputs: usize, outputs: usize, width: usize));
             }
             Data::Int8(data) => {
@@ -119,6 +123,10 @@ impl Packed {
             }
             Data::Bf16(data) => {
                 let data: &mut [u32] = data;
+                #[cfg(target_arch = "x86_64")]
+                if isa.has_halves() {
+                    return super::halves512::pair_rows(data, source, stride, inputs, outputs);
+                }
                 dispatch!(isa, pair_rows(data: &mut [u32], source: &[f32], stride: usize, inputs: usize, outputs: usize, width: usize));
             }
             Data::Int8(_) => unreachable!("attention is not quantised"),

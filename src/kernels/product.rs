@@ -21,6 +21,36 @@ pub struct Rows<'a> {
     pub count: usize,
 }
 
+/// Where a product goes: rows `stride` apart; its columns in blocks, each `apart` from the one before.
+#[derive(Debug)]
+pub struct Out<'a> {
+    /// The numbers.
+    pub data: &'a mut [f32],
+    /// From one row to the next.
+    pub stride: usize,
+    /// Columns that stand together; whole panels unless all columns do.
+    pub block: usize,
+    /// From one block to the next.
+    pub apart: usize,
+}
+
+impl<'a> Out<'a> {
+    /// Whole rows, `stride` apart.
+    pub fn rows(data: &'a mut [f32], stride: usize) -> Self {
+        Self { data, stride, block: usize::MAX, apart: 0 }
+    }
+
+    /// The same from row `first` on.
+    fn from_row(&mut self, first: usize) -> Out<'_> {
+        Out { data: &mut self.data[first * self.stride..], ..*self }
+    }
+
+    /// What a column begins.
+    fn column(&mut self, column: usize) -> &mut [f32] {
+        &mut self.data[column / self.block * self.apart + column % self.block..]
+    }
+}
+
 /// What is done to a product's columns.
 #[derive(Clone, Copy, Debug)]
 pub enum After<'a> {
@@ -53,6 +83,9 @@ pub(super) struct Panel<'a> {
     /// Added to the sums: the columns' bias, zeros behind it.
     pub bias: &'a [f32; 32],
     pub gelu: bool,
+    /// Ready where the kernel multiplies tiles.
+    #[cfg(target_arch = "x86_64")]
+    pub tiles: Option<&'a amx::Tiles>,
 }
 
 /// Cover `rows` rows with tiles of the heights given, tallest first and 1 last: `$call` for each, its first row and its
@@ -72,8 +105,8 @@ macro_rules! cover {
 #[cfg(target_arch = "x86_64")]
 pub(super) use cover;
 
-/// `out[r, c] = after(Σ_k x[r, k] · b[k, c])`; `out` is row-major with the stride given.
-pub fn product(x: Rows<'_>, b: &Packed, out: &mut [f32], out_stride: usize, after: After<'_>, operand: &mut Operand) {
+/// `out[r, c] = after(Σ_k x[r, k] · b[k, c])`.
+pub fn product(x: Rows<'_>, b: &Packed, mut out: Out<'_>, after: After<'_>, operand: &mut Operand) {
     let (inputs, outputs) = (b.inputs(), b.outputs());
     if x.count == 0 || outputs == 0 {
         return;
@@ -83,7 +116,9 @@ pub fn product(x: Rows<'_>, b: &Packed, out: &mut [f32], out_stride: usize, afte
         columns <= stride && end.is_some_and(|end| end <= length)
     };
     assert!(fits(inputs, x.stride, x.data.len()), "activations out of bounds");
-    assert!(fits(outputs, out_stride, out.len()), "output out of bounds");
+    assert!(out.block >= outputs || out.block.is_multiple_of(b.width()), "blocks of columns split a panel");
+    let before = (outputs - 1) / out.block * out.apart;
+    assert!(fits(outputs.min(out.block), out.stride, out.data.len().saturating_sub(before)), "output out of bounds");
     if let After::Bias(bias) | After::Gelu(bias) = after {
         assert_eq!(bias.len(), outputs, "one bias a column");
     }
@@ -96,14 +131,16 @@ pub fn product(x: Rows<'_>, b: &Packed, out: &mut [f32], out_stride: usize, afte
             Precision::Bf16 => round_bf16(kernel.isa(), block, inputs, b.depth(), &mut operand.halves),
             Precision::Int8 => quantise(kernel.isa(), block, inputs, b.depth(), &mut operand.bytes, &mut operand.scales),
         }
-        panels(block, b, &mut out[first * out_stride..], out_stride, after, operand);
+        panels(block, b, out.from_row(first), after, operand);
     }
 }
 
 /// The product of a block of rows whose numbers, unless the kernel reads f32, stand in `operand` already.
-pub(super) fn panels(block: Rows<'_>, b: &Packed, out: &mut [f32], out_stride: usize, after: After<'_>, operand: &mut Operand) {
+pub(super) fn panels(block: Rows<'_>, b: &Packed, mut out: Out<'_>, after: After<'_>, operand: &mut Operand) {
     operand.tile.resize(32 * 32);
     let (outputs, width) = (b.outputs(), b.width());
+    #[cfg(target_arch = "x86_64")]
+    let tiles = amx::Tiles::of(b.kernel());
     for panel in 0..outputs.div_ceil(width) {
         let column = panel * width;
         let columns = width.min(outputs - column);
@@ -112,8 +149,17 @@ pub(super) fn panels(block: Rows<'_>, b: &Packed, out: &mut [f32], out_stride: u
             bias[..columns].copy_from_slice(&all[column..][..columns]);
         }
         let gelu = matches!(after, After::Gelu(_));
-        let job = Panel { columns, rows: block.count, groups: 0, out_stride, bias: &bias, gelu };
-        job.run(block, b, panel, &mut out[column..], operand);
+        let job = Panel {
+            columns,
+            rows: block.count,
+            groups: 0,
+            out_stride: out.stride,
+            bias: &bias,
+            gelu,
+            #[cfg(target_arch = "x86_64")]
+            tiles: tiles.as_ref(),
+        };
+        job.run(block, b, panel, out.column(column), operand);
     }
 }
 
@@ -135,9 +181,11 @@ impl Panel<'_> {
             Data::Bf16(data) => {
                 self.groups = b.depth() / 2;
                 let weights = &data[panel * self.groups * width..][..self.groups * width];
+                #[cfg(target_arch = "x86_64")]
+                if let Some(tiles) = self.tiles {
+                    return amx::bf16_panel(tiles, &self, &operand.halves, weights, out, &mut operand.tile);
+                }
                 match b.kernel().isa() {
-                    #[cfg(target_arch = "x86_64")]
-                    Isa::Amx => amx::bf16_panel(&self, &operand.halves, weights, out, &mut operand.tile),
                     #[cfg(target_arch = "x86_64")]
                     Isa::Avx512 => avx512::bf16_panel(&self, &operand.halves, weights, out, &mut operand.tile),
                     _ => portable::bf16_panel(&self, &operand.halves, weights, out),
@@ -148,9 +196,11 @@ impl Panel<'_> {
                 let weights = &data[panel * self.groups * 4 * width..][..self.groups * 4 * width];
                 let columns = Columns { scales: &b.scales[panel * width..][..width], offsets: &b.offsets[panel * width..][..width] };
                 let x = Quantised { bytes: &operand.bytes, scales: &operand.scales };
+                #[cfg(target_arch = "x86_64")]
+                if let Some(tiles) = self.tiles {
+                    return amx::int8_panel(tiles, &self, x, weights, columns, out, &mut operand.tile);
+                }
                 match b.kernel().isa() {
-                    #[cfg(target_arch = "x86_64")]
-                    Isa::Amx => amx::int8_panel(&self, x, weights, columns, out, &mut operand.tile),
                     #[cfg(target_arch = "x86_64")]
                     Isa::Avx512 => avx512::int8_panel(&self, x, weights, columns, out, &mut operand.tile),
                     #[cfg(target_arch = "x86_64")]
@@ -222,7 +272,7 @@ mod tests {
     fn run(x: &[f32], inputs: usize, b: &Packed, after: After<'_>) -> Vec<f32> {
         let count = x.len() / inputs;
         let mut out = vec![f32::NAN; count * b.outputs()];
-        product(Rows { data: x, stride: inputs, count }, b, &mut out, b.outputs(), after, &mut Operand::default());
+        product(Rows { data: x, stride: inputs, count }, b, Out::rows(&mut out, b.outputs()), after, &mut Operand::default());
         out
     }
 
@@ -276,6 +326,22 @@ mod tests {
         }
 
         #[test]
+        fn blocks_of_columns_hold_what_rows_hold(rows in 1usize..130, inputs in 1usize..40, blocks in 1usize..5, seed in 1u64..99) {
+            let (a, w) = (numbers(rows * inputs, seed), numbers(blocks * 64 * inputs, seed + 1));
+            for kernel in kernels() {
+                let packed = Packed::from_linear(&w, blocks * 64, inputs, kernel);
+                let want = run(&a, inputs, &packed, After::Nothing);
+                let mut got = vec![f32::NAN; rows * blocks * 64];
+                let out = Out { data: &mut got, stride: 64, block: 64, apart: rows * 64 };
+                product(Rows { data: &a, stride: inputs, count: rows }, &packed, out, After::Nothing, &mut Operand::default());
+                for (i, want) in want.iter().enumerate() {
+                    let (row, column) = (i / (blocks * 64), i % (blocks * 64));
+                    prop_assert_eq!(got[column / 64 * rows * 64 + row * 64 + column % 64].to_bits(), want.to_bits(), "{}", kernel);
+                }
+            }
+        }
+
+        #[test]
         fn a_row_is_the_same_bits_alone_and_in_a_batch(rows in 2usize..120, pick in 0usize..120, seed in 1u64..99) {
             let (inputs, outputs, pick) = (48, 37, pick % rows);
             let (a, w, bias) = (numbers(rows * inputs, seed), numbers(outputs * inputs, seed + 1), numbers(outputs, seed + 2));
@@ -311,10 +377,10 @@ mod tests {
             let mut operand = Operand::default();
             let (large, mut out) = (numbers(100 * 200, 4), vec![0.0; 100 * 50]);
             let packed = Packed::from_linear(&numbers(50 * 200, 5), 50, 200, kernel);
-            product(Rows { data: &large, stride: 200, count: 100 }, &packed, &mut out, 50, After::Nothing, &mut operand);
+            product(Rows { data: &large, stride: 200, count: 100 }, &packed, Out::rows(&mut out, 50), After::Nothing, &mut operand);
             let packed = Packed::from_linear(&w, 9, 40, kernel);
             let mut got = vec![0.0; 5 * 9];
-            product(Rows { data: &x, stride: 40, count: 5 }, &packed, &mut got, 9, After::Gelu(&bias), &mut operand);
+            product(Rows { data: &x, stride: 40, count: 5 }, &packed, Out::rows(&mut got, 9), After::Gelu(&bias), &mut operand);
             assert_eq!(got, run(&x, 40, &packed, After::Gelu(&bias)), "{kernel}");
         }
     }

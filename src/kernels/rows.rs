@@ -83,8 +83,8 @@ pub(super) fn round_bf16(isa: Isa, x: Rows<'_>, inputs: usize, depth: usize, out
     out.resize(ROW_BLOCK * depth);
     let out: &mut [u16] = out;
     #[cfg(target_arch = "x86_64")]
-    if matches!(isa, Isa::Amx | Isa::Avx512) && super::avx512_bf16() {
-        return super::avx512::round_rows(x, inputs, depth, out);
+    if isa.has_halves() {
+        return super::halves512::round_rows(x, inputs, depth, out);
     }
     dispatch!(isa, round_loop(x: Rows<'_>, inputs: usize, depth: usize, out: &mut [u16]));
 }

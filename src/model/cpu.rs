@@ -4,12 +4,15 @@ use super::config::Config;
 use super::weights::{LayerWeights, LinearWeights, NormWeights, Weights};
 use super::{Encoder, Sequence, type_row};
 use crate::error::{Error, Result};
-use crate::kernels::{self, After, Aligned, Head, Kernel, Norm, Operand, Packed, Rows, Scratch};
+use crate::kernels::{self, After, Aligned, Head, Kernel, Norm, Operand, Out, Packed, Rows, Scratch};
 use crate::stages::{self, Clock, Stage};
 use rayon::prelude::*;
 
 /// Rows that go together from attention to the end of a layer, so that all between stays in the cache.
 const ROWS: usize = 96;
+
+/// Rows, at least, of sequences whose queries, keys and values are made together.
+const TOGETHER: usize = 192;
 
 /// A linear layer packed for the kernels.
 pub struct Dense {
@@ -40,14 +43,14 @@ impl Dense {
 
     fn applied(&self, x: &[f32], after: After<'_>) -> Vec<f32> {
         let mut out = vec![0.0; x.len() / self.packed.inputs() * self.outputs()];
-        self.product(x, &mut out, after, &mut Operand::default());
+        self.product(x, Out::rows(&mut out, self.outputs()), after, &mut Operand::default());
         out
     }
 
-    fn product(&self, x: &[f32], out: &mut [f32], after: After<'_>, operand: &mut Operand) {
+    fn product(&self, x: &[f32], out: Out<'_>, after: After<'_>, operand: &mut Operand) {
         let inputs = self.packed.inputs();
         let rows = Rows { data: x, stride: inputs, count: x.len() / inputs };
-        kernels::product(rows, &self.packed, out, self.outputs(), after, operand);
+        kernels::product(rows, &self.packed, out, after, operand);
     }
 }
 
@@ -84,43 +87,72 @@ impl Layer {
     /// Run over `x` = `[Σ lengths, hidden]`, whose sequences attend to themselves only.
     pub fn forward(&self, x: &mut [f32], lengths: &[usize], work: &mut Workspace) {
         let hidden = self.out.outputs();
-        work.qkv.resize(x.len() * 3);
         work.context.resize(x.len());
         let clocked = work.clocked;
         let book = |clock: Clock, stage| if clocked { clock.lap(stage) } else { clock };
-        let clock = Clock::start();
-        self.qkv.product(x, &mut work.qkv, After::Bias(&self.qkv.bias), &mut work.operand);
-        let clock = book(clock, Stage::Linear);
         let mut first = 0;
-        for &length in lengths {
-            let qkv = &work.qkv[first * 3 * hidden..][..length * 3 * hidden];
-            let context = &mut work.context[first * hidden..][..length * hidden];
-            for index in 0..self.heads {
-                let head = Head { index, size: hidden / self.heads, hidden };
-                kernels::attend(qkv, length, head, context, &mut work.scratch);
-            }
-            first += length;
+        for lengths in groups(lengths) {
+            let rows: usize = lengths.iter().sum();
+            self.attend(&x[first * hidden..][..rows * hidden], first, lengths, work);
+            first += rows;
         }
-        book(clock, Stage::Attention);
         for (x, context) in x.chunks_mut(ROWS * hidden).zip(work.context.chunks(ROWS * hidden)) {
             work.next.resize(x.len());
             work.wide.resize(x.len() / hidden * self.up.outputs());
             let clock = Clock::start();
-            self.out.product(context, &mut work.next, After::Nothing, &mut work.operand);
+            self.out.product(context, Out::rows(&mut work.next, hidden), After::Nothing, &mut work.operand);
             let clock = book(clock, Stage::Linear);
             kernels::add_layer_norm(self.kernel, x, &work.next, &self.norm(&self.out, &self.attention_norm));
             let clock = book(clock, Stage::Norm);
-            self.up.product(x, &mut work.wide, After::Gelu(&self.up.bias), &mut work.operand);
-            self.down.product(&work.wide, &mut work.next, After::Nothing, &mut work.operand);
+            self.up.product(x, Out::rows(&mut work.wide, self.up.outputs()), After::Gelu(&self.up.bias), &mut work.operand);
+            self.down.product(&work.wide, Out::rows(&mut work.next, hidden), After::Nothing, &mut work.operand);
             let clock = book(clock, Stage::Linear);
             kernels::add_layer_norm(self.kernel, x, &work.next, &self.norm(&self.down, &self.output_norm));
             book(clock, Stage::Norm);
         }
     }
 
+    /// Attention of some sequences, `x`, into `work.context` from row `first` on.
+    fn attend(&self, x: &[f32], first: usize, lengths: &[usize], work: &mut Workspace) {
+        let hidden = self.out.outputs();
+        let (rows, size) = (x.len() / hidden, hidden / self.heads);
+        work.qkv.resize(x.len() * 3);
+        // A head's rows one after the other, so that attention reads memory in order, where heads are whole panels.
+        let (stride, block, apart) = if size.is_multiple_of(32) { (size, size, rows * size) } else { (3 * hidden, 3 * hidden, size) };
+        let clock = Clock::start();
+        let out = Out { data: &mut work.qkv, stride, block, apart };
+        self.qkv.product(x, out, After::Bias(&self.qkv.bias), &mut work.operand);
+        let clock = if work.clocked { clock.lap(Stage::Linear) } else { clock };
+        let mut row = 0;
+        for &length in lengths {
+            for index in 0..self.heads {
+                let part = |part: usize| &work.qkv[(part * self.heads + index) * apart + row * stride..];
+                let head = Head { queries: part(0), keys: part(1), values: part(2), stride, size, length };
+                kernels::attend(head, &mut work.context[(first + row) * hidden + index * size..], hidden, &mut work.scratch);
+            }
+            row += length;
+        }
+        if work.clocked {
+            clock.lap(Stage::Attention);
+        }
+    }
+
     fn norm<'a>(&self, dense: &'a Dense, norm: &'a NormWeights) -> Norm<'a> {
         Norm { bias: &dense.bias, scale: &norm.scale, shift: &norm.shift, epsilon: self.epsilon }
     }
+}
+
+/// Sequences, in order, in groups of [`TOGETHER`] rows and more.
+fn groups(lengths: &[usize]) -> impl Iterator<Item = &[usize]> {
+    let mut rows = 0;
+    lengths.split_inclusive(move |length| {
+        rows += length;
+        let full = rows >= TOGETHER;
+        if full {
+            rows = 0;
+        }
+        full
+    })
 }
 
 /// Memory that layers reuse: it grows to the largest batch and stays.

@@ -1,0 +1,186 @@
+//! What AVX512-BF16 does besides products: rounding rows, packing keys and values, softmax.
+//!
+//! Each has a twin of plain Rust: `rows::round_row`, `packed::pair_columns`, `packed::pair_rows`, `attention::softmax_loop`.
+//! The instructions take numbers too small for f32's exponent for 0; the twins round them.
+#![allow(unsafe_code)] // vector intrinsics on raw pointers; each door asserts what its loop reads and writes
+
+use super::product::Rows;
+use std::arch::x86_64::*;
+use std::mem::transmute;
+
+/// Columns of a panel, and inputs that are turned together.
+const WIDTH: usize = 32;
+
+/// Rows in bf16, `depth` numbers a row, zeros behind their end.
+pub(super) fn round_rows(x: Rows<'_>, inputs: usize, depth: usize, out: &mut [u16]) {
+    assert!(x.count == 0 || x.data.len() >= (x.count - 1) * x.stride + inputs);
+    assert!(out.len() >= x.count * depth && inputs <= depth && depth.is_multiple_of(32));
+    // SAFETY: called where `avx512_bf16` holds; bounds are asserted above.
+    unsafe { round_loop(x, inputs, depth, out) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+unsafe fn round_loop(x: Rows<'_>, inputs: usize, depth: usize, out: &mut [u16]) {
+    // SAFETY: `pairs` reads within `inputs`; `depth` is a multiple of what is stored.
+    unsafe {
+        for r in 0..x.count {
+            let (from, to) = (x.data.as_ptr().add(r * x.stride), out.as_mut_ptr().add(r * depth));
+            for k in (0..depth).step_by(32) {
+                _mm512_storeu_si512(to.add(k).cast(), pairs(from.wrapping_add(k), inputs.saturating_sub(k)));
+            }
+        }
+    }
+}
+
+/// 32 numbers rounded, of which `count` are there and the rest 0.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+unsafe fn pairs(from: *const f32, count: usize) -> __m512i {
+    let mask = |left: usize| if left >= 16 { 0xFFFF } else { (1u16 << left) - 1 };
+    // SAFETY: lanes outside the mask are not read.
+    unsafe {
+        let low = _mm512_maskz_loadu_ps(mask(count), from);
+        let high = _mm512_maskz_loadu_ps(mask(count.saturating_sub(16)), from.wrapping_add(16));
+        transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low))
+    }
+}
+
+/// Columns, as rows of `source`, to panels of pairs.
+pub(super) fn pair_columns(data: &mut [u32], source: &[f32], stride: usize, inputs: usize, outputs: usize) {
+    let groups = inputs.next_multiple_of(32) / 2;
+    assert!(outputs == 0 || source.len() >= (outputs - 1) * stride + inputs);
+    assert!(data.len() >= outputs.div_ceil(WIDTH) * WIDTH * groups);
+    // SAFETY: called where `avx512_bf16` holds; bounds are asserted above.
+    unsafe { columns_loop(data, source, stride, inputs, outputs, groups) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+unsafe fn columns_loop(data: &mut [u32], source: &[f32], stride: usize, inputs: usize, outputs: usize, groups: usize) {
+    // SAFETY: a row is read where it is one of `outputs`, and within `inputs`; a panel has `groups` · `WIDTH` pairs.
+    unsafe {
+        for first in (0..outputs).step_by(16) {
+            let panel = data.as_mut_ptr().add(first / WIDTH * WIDTH * groups + first % WIDTH);
+            for group in (0..groups).step_by(16) {
+                let mut block = [_mm512_setzero_si512(); 16];
+                for (row, o) in block.iter_mut().zip(first..outputs) {
+                    *row = pairs(source.as_ptr().add(o * stride + 2 * group), inputs - 2 * group);
+                }
+                turn(&mut block);
+                for (i, row) in block.iter().enumerate() {
+                    _mm512_storeu_si512(panel.add((group + i) * WIDTH).cast(), *row);
+                }
+            }
+        }
+        // The other half of the last panel.
+        if outputs % WIDTH > 0 && outputs % WIDTH <= 16 {
+            let panel = data.as_mut_ptr().add(outputs / WIDTH * WIDTH * groups + 16);
+            for group in 0..groups {
+                _mm512_storeu_si512(panel.add(group * WIDTH).cast(), _mm512_setzero_si512());
+            }
+        }
+    }
+}
+
+/// Transpose 16 rows of 16 numbers.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn turn(rows: &mut [__m512i; 16]) {
+    let old = *rows;
+    for i in (0..16).step_by(2) {
+        (rows[i], rows[i + 1]) = (_mm512_unpacklo_epi32(old[i], old[i + 1]), _mm512_unpackhi_epi32(old[i], old[i + 1]));
+    }
+    let old = *rows;
+    for i in (0..16).step_by(4) {
+        for j in 0..2 {
+            rows[i + 2 * j] = _mm512_unpacklo_epi64(old[i + j], old[i + j + 2]);
+            rows[i + 2 * j + 1] = _mm512_unpackhi_epi64(old[i + j], old[i + j + 2]);
+        }
+    }
+    let old = *rows;
+    for i in (0..16).step_by(8) {
+        for j in 0..4 {
+            rows[i + j] = _mm512_shuffle_i32x4::<0x88>(old[i + j], old[i + j + 4]);
+            rows[i + j + 4] = _mm512_shuffle_i32x4::<0xDD>(old[i + j], old[i + j + 4]);
+        }
+    }
+    let old = *rows;
+    for j in 0..8 {
+        rows[j] = _mm512_shuffle_i32x4::<0x88>(old[j], old[j + 8]);
+        rows[j + 8] = _mm512_shuffle_i32x4::<0xDD>(old[j], old[j + 8]);
+    }
+}
+
+/// Rows to panels of pairs.
+pub(super) fn pair_rows(data: &mut [u32], source: &[f32], stride: usize, inputs: usize, outputs: usize) {
+    let groups = inputs.next_multiple_of(32) / 2;
+    assert!(inputs == 0 || source.len() >= (inputs - 1) * stride + outputs);
+    assert!(data.len() >= outputs.div_ceil(WIDTH) * WIDTH * groups);
+    // SAFETY: called where `avx512_bf16` holds; bounds are asserted above.
+    unsafe { rows_loop(data, source, stride, inputs, outputs, groups) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+unsafe fn rows_loop(data: &mut [u32], source: &[f32], stride: usize, inputs: usize, outputs: usize, groups: usize) {
+    // Halves of the low row and of the high row in turn.
+    let mut order = [0u16; 32];
+    for (i, place) in order.iter_mut().enumerate() {
+        *place = (i / 2 + i % 2 * 16) as u16;
+    }
+    // SAFETY: lanes outside the mask are not read, nor rows behind `inputs`; a panel has `groups` · `WIDTH` pairs.
+    unsafe {
+        let order = _mm512_loadu_si512(order.as_ptr().cast());
+        for first in (0..outputs.next_multiple_of(WIDTH)).step_by(16) {
+            let left = outputs.saturating_sub(first);
+            let mask = if left >= 16 { 0xFFFF } else { (1u16 << left) - 1 };
+            let panel = data.as_mut_ptr().add(first / WIDTH * WIDTH * groups + first % WIDTH);
+            let row = |k: usize| {
+                if k < inputs { _mm512_maskz_loadu_ps(mask, source.as_ptr().wrapping_add(k * stride + first)) } else { _mm512_setzero_ps() }
+            };
+            for group in 0..groups {
+                let both = transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(row(2 * group + 1), row(2 * group)));
+                _mm512_storeu_si512(panel.add(group * WIDTH).cast(), _mm512_permutexvar_epi16(order, both));
+            }
+        }
+    }
+}
+
+/// `exp(scale · (scores - max))` over the first `length` of each row into `halves` and 0 behind, with each row's sum, taken
+/// before rounding, in `sums`. Rows are whole vectors; relative error of the exponential below 1e-4, which rounding hides.
+pub(super) fn softmax(scores: &mut [f32], length: usize, sums: &mut [f32], scale: f32, halves: &mut [u16]) {
+    let stride = scores.len() / sums.len();
+    assert!(stride.is_multiple_of(32) && length <= stride && halves.len() >= scores.len());
+    for ((row, halves), sum) in scores.chunks_exact_mut(stride).zip(halves.chunks_exact_mut(stride)).zip(sums) {
+        row[length..].fill(f32::NEG_INFINITY);
+        // SAFETY: called where `avx512_bf16` holds.
+        *sum = unsafe { softmax_row(row, scale * std::f32::consts::LOG2_E, halves) };
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512dq,avx512bf16")]
+fn softmax_row(row: &[f32], scale: f32, halves: &mut [u16]) -> f32 {
+    // SAFETY: chunks of 32 numbers are two vectors, and one of halves.
+    unsafe {
+        let mut most = [_mm512_set1_ps(f32::NEG_INFINITY); 2];
+        for chunk in row.chunks_exact(32) {
+            most = std::array::from_fn(|i| _mm512_max_ps(_mm512_loadu_ps(chunk.as_ptr().add(16 * i)), most[i]));
+        }
+        let largest = _mm512_reduce_max_ps(_mm512_max_ps(most[0], most[1]));
+        let (scale, shift) = (_mm512_set1_ps(scale), _mm512_set1_ps(-largest * scale));
+        let coefficients = [0.078_023_896, 0.226_067_93, 0.695_833_3, 0.999_925_26].map(|c| _mm512_set1_ps(c));
+        let mut sums = [_mm512_setzero_ps(); 2];
+        for (chunk, halves) in row.chunks_exact(32).zip(halves.chunks_exact_mut(32)) {
+            let raised: [__m512; 2] = std::array::from_fn(|i| {
+                let x = _mm512_fmadd_ps(_mm512_loadu_ps(chunk.as_ptr().add(16 * i)), scale, shift);
+                let rest = _mm512_reduce_ps::<9>(x); // x - ⌊x⌋; 0 for infinities
+                let mut sum = coefficients[0];
+                for c in &coefficients[1..] {
+                    sum = _mm512_fmadd_ps(sum, rest, *c);
+                }
+                _mm512_scalef_ps(sum, x) // · 2^⌊x⌋
+            });
+            sums = std::array::from_fn(|i| _mm512_add_ps(sums[i], raised[i]));
+            _mm512_storeu_si512(halves.as_mut_ptr().cast(), transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(raised[1], raised[0])));
+        }
+        _mm512_reduce_add_ps(_mm512_add_ps(sums[0], sums[1]))
+    }
+}
