@@ -32,10 +32,10 @@ from mujaz_train import batches
 from mujaz_train import text as rules
 from mujaz_train.corpus import read_jsonl
 from mujaz_train.model import STANCES, Mujaz, load_encoder, with_shared_types
+from mujaz_train.topics import Marks
 
 TASKS = ["entities", "stance", "mentions", "topics", "extract"]
 HEADS = {"mentions": "stance"}  # heads that are not named like their task
-NEGATIVE = 0.3  # weight of labels that a news section does not mention
 LOADED = 1.5  # weight of favor and against toward an entity beside plain reporting, which is far more common
 
 
@@ -91,7 +91,7 @@ def build_config(args, data, tokenizer):
     heads = {}
     if "topics" in data:
         topics = json.loads(args.topics.read_text(encoding="utf-8"))
-        heads["topics"] = {"labels": [t | {"threshold": 0.5} for t in topics], "temperature": 1.0}
+        heads["topics"] = {"labels": [t | {"threshold": 0.5} for t in topics], "temperature": 1.0, "pieces": True}
     if "entities" in data:
         types = sorted({e["type"] for r in data["entities"] for e in r["entities"]})
         heads["entities"] = {"labels": ["O", *(f"{p}-{t}" for t in types for p in "BI")], "temperature": 1.0}
@@ -147,28 +147,9 @@ def topics_loss(model, encoder, records, device, rng, train):
         contents.append(content)
     ids, types, mask = (t.to(device) for t in batches.collate(rows, encoder.pad))
     content = batches.pad(contents, 0, ids.shape[1]).to(device)
-    logits = model.topics(model.hidden(ids, types, mask), content)
+    logits = model.topics(model.hidden(ids, types, mask), ids, content)
     names = [t["label"] for t in model.mujaz["heads"]["topics"]["labels"]]
-    losses = []
-    for record, row in zip(records, logits):
-        negative, positive = nn.functional.softplus(row), nn.functional.softplus(-row)
-        first = record["topics"][:1] if "topics" in record else [{"label": n} for n in record.get("topics_any", ())]
-        if first:  # the main topic, or one of the section's, before all others
-            ahead = torch.tensor([n in {t["label"] for t in first} for n in names], device=device)
-            if ahead.any():
-                losses.append(-row.log_softmax(-1)[ahead].logsumexp(-1) * record.get("weight", 1.0))
-        if "topics" in record:
-            held = {t["label"] for t in record["topics"]}
-            truth = torch.tensor([n in held for n in names], device=device)
-            losses.append(torch.where(truth, positive, negative).sum() * record.get("weight", 1.0))
-        elif record.get("topics_any"):
-            inside = torch.tensor([n in record["topics_any"] for n in names], device=device)
-            none = -negative[inside].sum()  # log-probability that no label of the set holds
-            losses.append((-torch.log(-torch.expm1(none - 1e-6)) + NEGATIVE * negative[~inside].sum()) * record.get("weight", 1.0))
-        else:
-            inside = torch.tensor([n in record["topics_none"] for n in names], device=device)
-            losses.append(negative[inside].sum() * record.get("weight", 1.0))
-    return torch.stack(losses).sum() / len(records), logits
+    return Marks(records, names, device).loss(logits).mean(), logits
 
 
 def entities_loss(model, encoder, records, device, rng, train):

@@ -371,7 +371,7 @@ impl Analyzer {
         if tasks.topics {
             analysis.topics = Some(match &self.config.heads.topics {
                 Some(config) if !document.pieces.is_empty() => {
-                    topics::decode(&self.model.heads.topics(&self.mean(windows)).unwrap_or_default(), config)
+                    topics::decode(&self.model.heads.topics(&self.mean(windows), &document.pieces).unwrap_or_default(), config)
                 }
                 _ => Vec::new(),
             });

@@ -61,12 +61,25 @@ class Layer(nn.Module):
 
 
 class TopicsHead(nn.Module):
-    def __init__(self, hidden, labels):
+    """Topics from the mean hidden state and, with `vocabulary`, from what single pieces say."""
+
+    def __init__(self, hidden, labels, vocabulary=None):
         super().__init__()
         self.dense, self.out = nn.Linear(hidden, hidden), nn.Linear(hidden, labels)
+        self.pieces = None
+        if vocabulary:
+            self.pieces = nn.Embedding(vocabulary, labels)
+            nn.init.zeros_(self.pieces.weight)
 
-    def forward(self, pooled):
-        return self.out(nn.functional.gelu(self.dense(pooled)))
+    def forward(self, pooled, pieces):
+        """[batch, hidden] and, for each article, its distinct pieces."""
+        logits = self.out(nn.functional.gelu(self.dense(pooled)))
+        if self.pieces is None:
+            return logits
+        count = torch.tensor([len(own) for own in pieces], device=logits.device)
+        rows = torch.repeat_interleave(torch.arange(len(pieces), device=logits.device), count)
+        said = self.pieces.weight.new_zeros(logits.shape).index_add_(0, rows, self.pieces(torch.cat(list(pieces))))
+        return logits + said / count.clamp(min=1)[:, None] ** 0.5
 
 
 class StanceHead(nn.Module):
@@ -125,7 +138,7 @@ class Mujaz(nn.Module):
         config = mujaz["heads"]
         heads = {}
         if config.get("topics"):
-            heads["topics"] = TopicsHead(hidden, len(config["topics"]["labels"]))
+            heads["topics"] = TopicsHead(hidden, len(config["topics"]["labels"]), encoder.config.vocab_size if config["topics"].get("pieces") else None)
         if config.get("entities"):
             heads["entities"] = nn.Linear(hidden, len(config["entities"]["labels"]))
         if config.get("stance"):
@@ -146,8 +159,8 @@ class Mujaz(nn.Module):
         sums = torch.einsum("bls,blh->bsh", one_hot, hidden)
         return sums / one_hot.sum(1).clamp(min=1)[..., None]
 
-    def topics(self, hidden, content):
-        return self.heads["topics"](self.pool(hidden, content.long() - 1, 1)[:, 0])
+    def topics(self, hidden, ids, content):
+        return self.heads["topics"](self.pool(hidden, content.long() - 1, 1)[:, 0], [row[own.bool()].unique() for row, own in zip(ids, content)])
 
     def entities(self, hidden, rows):
         """`rows`: flat indices of the first pieces of words."""
@@ -182,7 +195,7 @@ class Mujaz(nn.Module):
         config = {k: v for k, v in self.encoder.config.to_dict().items() if k not in ("dtype", "torch_dtype", "_name_or_path", "transformers_version")}
         config["mujaz"] = self.mujaz
         (folder / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        tokenizer.save(str(folder / "tokenizer.json"))
+        tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
 
 
 def with_shared_types(encoder):

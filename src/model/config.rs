@@ -91,7 +91,7 @@ pub struct HeadsConfig {
     pub extract: Option<ExtractConfig>,
 }
 
-/// Topics: a logit per label, a sigmoid, a threshold.
+/// Topics: a logit per label from the mean hidden state and, with `pieces`, from single pieces; a sigmoid, a threshold.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TopicsConfig {
     /// The labels in the order of the logits.
@@ -99,6 +99,10 @@ pub struct TopicsConfig {
     /// Divides the logits.
     #[serde(default = "unit")]
     pub temperature: f32,
+    /// Whether each piece of the vocabulary has logits of its own, summed over an article's distinct pieces and divided
+    /// by the root of their count.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pieces: bool,
 }
 
 /// One topic.

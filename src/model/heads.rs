@@ -1,5 +1,7 @@
 //! Task heads: from hidden states to logits.
 
+use std::collections::BTreeSet;
+
 use super::config::{Config, ExtractConfig};
 use super::cpu::{Dense, Layer, Workspace};
 use super::weights::{LayerWeights, LinearWeights, NormWeights, Weights};
@@ -12,10 +14,16 @@ const SENTENCES_TOGETHER: usize = 256;
 
 /// The heads that a model has.
 pub struct Heads {
-    topics: Option<TwoLayers>,
+    topics: Option<TopicsHead>,
     entities: Option<Dense>,
     stance: Option<StanceHead>,
     extract: Option<Extract>,
+}
+
+struct TopicsHead {
+    mean: TwoLayers,
+    /// Logits of single pieces, `[vocabulary, labels]`; empty where the model has none.
+    pieces: Vec<f32>,
 }
 
 /// An inner layer with GELU and the logits behind it: the tensors `dense` and `out`.
@@ -63,7 +71,14 @@ impl Heads {
             Ok(TwoLayers { dense: dense(&format!("{name}.dense"), inner, inputs)?, out: dense(&format!("{name}.out"), outputs, inner)? })
         };
         let topics = match &heads.topics {
-            Some(topics) => Some(two_layers("topics", topics.labels.len(), hidden, hidden)?),
+            Some(topics) => {
+                let labels = topics.labels.len();
+                let pieces = match topics.pieces {
+                    true => weights.get("heads.topics.pieces.weight", &[config.vocab_size, labels])?,
+                    false => Vec::new(),
+                };
+                Some(TopicsHead { mean: two_layers("topics", labels, hidden, hidden)?, pieces })
+            }
             None => None,
         };
         let entities = match &heads.entities {
@@ -115,9 +130,21 @@ impl Heads {
         Ok(Self { topics, entities, stance, extract })
     }
 
-    /// Topic logits for the mean hidden state of a document.
-    pub fn topics(&self, pooled: &[f32]) -> Option<Vec<f32>> {
-        Some(self.topics.as_ref()?.apply(pooled))
+    /// Topic logits for the mean hidden state of a document and its pieces, in any order.
+    pub fn topics(&self, mean: &[f32], pieces: &[u32]) -> Option<Vec<f32>> {
+        let head = self.topics.as_ref()?;
+        let mut logits = head.mean.apply(mean);
+        if !head.pieces.is_empty() {
+            let distinct: BTreeSet<u32> = pieces.iter().copied().collect();
+            let mut sum = vec![0.0; logits.len()];
+            for piece in &distinct {
+                let own = &head.pieces[*piece as usize * sum.len()..];
+                sum.iter_mut().zip(own).for_each(|(sum, own)| *sum += own);
+            }
+            let root = (distinct.len().max(1) as f32).sqrt();
+            logits.iter_mut().zip(sum).for_each(|(logit, sum)| *logit += sum / root);
+        }
+        Some(logits)
     }
 
     /// Label logits `[words, labels]` for the hidden states of first pieces `[words, hidden]`.

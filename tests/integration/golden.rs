@@ -63,7 +63,7 @@ fn compare(model: &Model, encoder: &dyn Encoder, rows: &[Row], numbers: usize) -
             (0..groups).flat_map(|g| mean(&everything.iter().copied().filter(|i| i * 3 / length == g).collect::<Vec<_>>())).collect();
         let heads = &model.heads;
         for (got, want) in [
-            (heads.topics(&mean(&everything)), &row.topics),
+            (heads.topics(&mean(&everything), &row.ids), &row.topics),
             (heads.entities(hidden), &row.entities),
             (heads.stance(&feature, StanceKind::Claim), &row.claim),
             (heads.stance(&feature, StanceKind::Entity), &row.entity),
