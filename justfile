@@ -44,6 +44,7 @@ model:
     {{python}} scripts/graft.py --tuned {{work}}/model5 --before {{work}}/model5 --after {{work}}/model6 --share 0.5 --out {{work}}/mean
     {{python}} scripts/finetune.py --base {{work}}/mean --data {{work}}/data --out {{work}}/model7 --minutes 66 --lr 2e-4 --head-lr 5e-4 --shares entities=0.22,stance=0.42,mentions=0.08,topics=0.16,extract=0.12 --seed 7 --revision 4
     {{python}} scripts/graft.py --tuned {{work}}/model7 --before {{work}}/model7 --after {{work}}/mean --share 0.6 --out {{work}}/model
+    {{python}} scripts/fit_topics.py --model {{work}}/model --data {{work}}/data --out {{work}}/model --weights annotated=4,SANAD=6 --revision 5
     {{python}} scripts/calibrate.py --model {{work}}/model --data {{work}}/data
 
 # Put the trained model into the program

@@ -19,6 +19,7 @@ from tokenizers import Tokenizer
 
 sys.path.insert(0, str(Path(__file__).parent))
 from finetune import LOSSES, dev_batches, mentioned
+from fit_topics import Articles
 from mujaz_train import batches
 from mujaz_train.corpus import read_jsonl
 from mujaz_train.model import STANCES, load
@@ -34,7 +35,7 @@ def logits_of(model, encoder, task, records, args):
             _, logits = LOSSES[task](model, encoder, batch, args.device, None, False)
         rows = iter(logits.float().cpu())
         for record in batch:
-            count = {"entities": lambda r: len(encoder.article(r)[2]), "stance": lambda r: len(r["stance"]), "mentions": lambda r: len(r["stance"]), "topics": lambda r: 1}[task](record)
+            count = len(encoder.article(record)[2]) if task == "entities" else len(record["stance"])
             out.append((record, torch.stack([next(rows) for _ in range(count)]) if count else torch.zeros(0)))
     return out
 
@@ -97,10 +98,7 @@ def best_threshold(probability, truth, scores):
     return max(scores, key=lambda t: (f1(t), -abs(t - 0.5)))
 
 
-def topics(config, found, least):
-    names = [label["label"] for label in config["labels"]]
-    logits = torch.stack([rows[0] for _, rows in found])
-    truth = torch.tensor([[n in {t["label"] for t in r["topics"]} for n in names] for r, _ in found])
+def topics(config, logits, truth, least):
     config["temperature"] = fit("topics, each label", logits, truth, torch.arange(len(logits)) % 2, topic_nll, topic_error)
     probability = (logits / config["temperature"]).sigmoid()
     steps = [0.1 + 0.02 * i for i in range(36)]
@@ -133,6 +131,7 @@ def main():
     parser.add_argument("--model", type=Path, required=True, help="model folder; its config.json is rewritten")
     parser.add_argument("--data", type=Path, required=True, help="folder of prepare_data.py")
     parser.add_argument("--least", type=int, default=10, help="dev articles that a topic needs for a threshold of its own")
+    parser.add_argument("--tokens", type=int, default=8192, help="pieces of a batch, padding counted, where topics are read")
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
     model = load(args.model).to(args.device)
@@ -163,7 +162,8 @@ def main():
             heads["stance"]["mention"]["temperature"] = fit("stance, mentions", *categorical(found, right), nll, categorical_error)
     full = [r for r in dev.get("topics", []) if r.get("topics")]
     if full:
-        topics(heads["topics"], logits_of(model, encoder, "topics", full, args), args.least)
+        read = Articles(model, encoder, full, args)
+        topics(heads["topics"], read.logits(model.heads["topics"], torch.arange(len(full))).detach(), read.marks.held, args.least)
     (args.model / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -5,7 +5,7 @@ Fine-tuning sees each article with topics less than once; here the encoder reads
 single pieces say, which the head may lack before) is trained on the means. Prints how often the main topic is right on dev
 before and after, and writes the model with the new head. Calibrate afterwards.
 
-    python scripts/fit_topics.py --model work/model --data work/data --out work/model
+    python scripts/fit_topics.py --model work/model --data work/data --out work/model --weights annotated=4,SANAD=6
 """
 
 import argparse
@@ -55,7 +55,7 @@ def means(model, encoder, articles, args):
         counts.index_add_(0, owner, content.sum(1))
         if at * 20 // len(rows) > printed:
             printed = at * 20 // len(rows)
-            print(f"{at:,} of {len(rows):,} rows", flush=True)
+            print(f"{at:,} of {len(rows):,} rows", file=sys.stderr, flush=True)
     return sums / counts.clamp(min=1)[:, None]
 
 
@@ -67,6 +67,7 @@ class Articles:
         self.means = means(model, encoder, [rows for rows, _ in read], args)
         self.pieces = [torch.tensor(sorted(set(ids)), dtype=torch.long, device=args.device) for _, ids in read]
         self.marks = Marks(records, [t["label"] for t in model.mujaz["heads"]["topics"]["labels"]], args.device)
+        self.records = records
         self.annotated = torch.tensor([r["source"].startswith("annotated") for r in records], device=args.device)
 
     def logits(self, head, places):
@@ -80,13 +81,19 @@ class Articles:
         return " | ".join(f"{name} {right[own].mean():.4f} of {own.sum()}" for name, own in groups.items() if own.any())
 
 
+def weights(records, args):
+    """How much each record counts, by its source."""
+    named = [(name, float(weight)) for name, weight in (pair.split("=") for pair in args.weights.split(",") if pair)]
+    of = lambda source: next((weight for name, weight in named if name in source), 1.0)
+    return torch.tensor([of(record["source"]) for record in records], device=args.device)
+
+
 def fit(head, train, args):
     """AdamW over the head; pieces, each of which few articles have, at ten times the rate of the layers and decayed."""
     torch.manual_seed(args.seed)
     layers = [p for name, p in head.named_parameters() if not name.startswith("pieces")]
     groups = [{"params": layers, "top": args.lr, "weight_decay": 0.01}, {"params": head.pieces.parameters(), "top": 10 * args.lr, "weight_decay": 0.1}]
     optimizer = torch.optim.AdamW(groups, lr=args.lr)
-    weight = torch.where(train.annotated, args.annotated, 1.0)
     count = len(train.pieces)
     for step in range(steps := args.epochs * count // args.batch):
         if step * args.batch % count < args.batch:
@@ -94,7 +101,7 @@ def fit(head, train, args):
         places = order[step * args.batch % count :][: args.batch]
         for group in optimizer.param_groups:
             group["lr"] = group["top"] * (1 - step / steps)
-        loss = (train.marks.rows(places).loss(train.logits(head, places)) * weight[places]).mean()
+        loss = train.marks.rows(places).loss(train.logits(head, places)).mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -105,12 +112,13 @@ def main():
     parser.add_argument("--model", type=Path, required=True, help="model folder of finetune.py")
     parser.add_argument("--data", type=Path, required=True, help="folder of topics.train.jsonl and topics.dev.jsonl")
     parser.add_argument("--out", type=Path, required=True, help="model folder to write; may be --model")
-    parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--annotated", type=float, default=2.0, help="weight of annotated articles beside sections")
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--weights", default="", metavar="NAME=WEIGHT,…", help="for articles whose source has the name in it, beside 1")
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--tokens", type=int, default=8192, help="pieces of a batch for the encoder, padding counted")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--revision", help="of the model written; that of --model if not given")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args()
     model = load(args.model).to(args.device)
@@ -125,9 +133,11 @@ def main():
     config["pieces"] = True
     head = TopicsHead(model.encoder.config.hidden_size, len(config["labels"]), model.encoder.config.vocab_size).to(args.device)
     head.load_state_dict({**head.state_dict(), **model.heads["topics"].state_dict()})
+    train.marks.weight *= weights(train.records, args)
     fit(head, train, args)
     print(f"after: {dev.report(head)}")
     model.heads["topics"] = head
+    model.mujaz["revision"] = args.revision or model.mujaz["revision"]
     model.save(args.out, tokenizer)
     print(f"wrote {args.out}")
 

@@ -5,6 +5,9 @@ The dev set holds few articles of each source; this takes --count others of one 
 --prepared, and prints the share whose first topic is one of those that the section stands for, by section.
 
     python scripts/measure_sections.py --data ../shared/data --prepared work/data --count 1000
+
+--linear N prints beside it what a linear classifier over tf-idf of words reaches that has seen N more of the rest, and
+nothing but this source's sections (needs scikit-learn).
 """
 
 import argparse
@@ -18,6 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 from mujaz_train import corpus
+from mujaz_train.tokenizer import normalizer
 from prepare_data import topic_record
 
 ROOT = Path(__file__).parent.parent
@@ -31,23 +35,37 @@ def interval(right, count):
     return (middle - half) / (1 + spread), (middle + half) / (1 + spread)
 
 
+def linear(train, test):
+    """Share of `test` whose label a linear support vector machine over tf-idf of words gives; both are [(record, labels)]."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.svm import LinearSVC
+
+    texts = lambda items: [f"{record.get('title') or ''} {record['text']}" for record, _ in items]
+    truth = lambda items: ["|".join(labels) for _, labels in items]
+    features = TfidfVectorizer(sublinear_tf=True, min_df=2, preprocessor=normalizer().normalize_str)
+    classifier = LinearSVC().fit(features.fit_transform(texts(train)), truth(train))
+    return sum(a == b for a, b in zip(classifier.predict(features.transform(texts(test))), truth(test))) / len(test)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the raw sets")
     parser.add_argument("--prepared", type=Path, required=True, help="folder of prepare_data.py that the model was trained from")
     parser.add_argument("--set", default="topics/sanad_khaleej", help="set with sections, below --data")
     parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--linear", type=int, metavar="N", help="train a linear classifier on N more")
     parser.add_argument("--model", default="bundled", help="model folder")
     parser.add_argument("--mujaz", type=Path, default=ROOT / "target/release/mujaz", help="the program")
     args = parser.parse_args()
     known = {record["id"] for split in ("train", "dev") for record in corpus.read_jsonl(args.prepared / f"topics.{split}.jsonl")}
     rest = [record for record in corpus.read_jsonl(args.data / f"{args.set}.jsonl.xz") if record["id"] not in known]
     random.Random(1).shuffle(rest)
-    wanted = {}
+    usable = []
     for record in rest:
         labelled = topic_record(record, limit=10**9)
-        if labelled and labelled.get("topics_any") and not labelled.get("weak") and len(wanted) < args.count:
-            wanted[record["id"]] = (record, labelled["topics_any"])
+        if labelled and labelled.get("topics_any") and not labelled.get("weak"):
+            usable.append((record, labelled["topics_any"]))
+    wanted = {record["id"]: (record, labels) for record, labels in usable[: args.count]}
     with tempfile.NamedTemporaryFile("w", suffix=".jsonl", encoding="utf-8") as file:
         for identity, (record, _) in wanted.items():
             file.write(json.dumps({"id": identity, "title": record.get("title") or "", "text": record["text"]}, ensure_ascii=False) + "\n")
@@ -65,6 +83,9 @@ def main():
     for name in sorted(count, key=lambda n: (n != "all", n)):
         low, high = interval(right[name], count[name])
         print(f"| {name.replace('|', ' or ')} | {count[name]} | {right[name] / count[name]:.3f} ({low:.3f}–{high:.3f}) |")
+    if args.linear:
+        share = linear(usable[args.count :][: args.linear], list(wanted.values()))
+        print(f"\nA linear classifier over words with {args.linear} articles of this source alone to learn from: {share:.3f}")
 
 
 if __name__ == "__main__":

@@ -152,10 +152,10 @@ struct Question {
     target: Target,
     /// The sentence that speaks most of it, in code points.
     evidence: Option<(usize, usize)>,
-    source: Evidence,
+    origin: Origin,
 }
 
-enum Evidence {
+enum Origin {
     /// Means over its mentions and over the article.
     Mentions(Vec<f32>),
     /// A pass with the target, by number.
@@ -480,14 +480,14 @@ impl Analyzer {
                 let named = (target.kind == StanceKind::Entity).then(|| self.of_mentions(document, &windows[d], &mean, &target)).flatten();
                 let reading = Reading::new(&body, &target);
                 let evidence = reading.evidence(document);
-                let source = named.map_or_else(
+                let origin = named.map_or_else(
                     || {
                         rows.push(reading.pair(document, target.kind, &self.model.tokenizer, self.config.stance_window));
-                        Evidence::Pass(rows.len() - 1)
+                        Origin::Pass(rows.len() - 1)
                     },
-                    Evidence::Mentions,
+                    Origin::Mentions,
                 );
-                questions.push(Question { document: d, target, evidence, source });
+                questions.push(Question { document: d, target, evidence, origin });
             }
         }
         let inputs: Vec<Sequence> = rows.iter_mut().map(|pair| std::mem::take(&mut pair.input)).collect();
@@ -506,12 +506,12 @@ impl Analyzer {
         let clock = Clock::start();
         let mut out: Vec<Vec<Stance>> = vec![Vec::new(); documents.len()];
         let heads = &self.model.heads;
-        for Question { document, target, evidence, source } in questions {
-            let (logits, temperature) = match (source, target.kind) {
-                (Evidence::Mentions(feature), _) => {
+        for Question { document, target, evidence, origin } in questions {
+            let (logits, temperature) = match (origin, target.kind) {
+                (Origin::Mentions(feature), _) => {
                     (heads.mentions(&feature), config.mention.as_ref().map_or(1.0, |mention| mention.temperature))
                 }
-                (Evidence::Pass(row), kind) => (
+                (Origin::Pass(row), kind) => (
                     heads.stance(&features[row], kind),
                     if kind == StanceKind::Claim { config.claim_temperature } else { config.entity_temperature },
                 ),

@@ -26,7 +26,11 @@ mod tests {
     #[test]
     fn thresholds_and_the_fallback() {
         let label = |label: &str, threshold| TopicLabel { label: label.into(), ar: String::new(), medtop: String::new(), threshold };
-        let config = TopicsConfig { labels: vec![label("sport", 0.5), label("politics", 0.3), label("crime", 0.9)], temperature: 1.0, pieces: false };
+        let config = TopicsConfig {
+            labels: vec![label("sport", 0.5), label("politics", 0.3), label("crime", 0.9)],
+            temperature: 1.0,
+            pieces: false,
+        };
         let names = |logits: &[f32]| decode(logits, &config).into_iter().map(|t| t.label).collect::<Vec<_>>();
         assert_eq!(names(&[2.0, -0.5, 1.0]), ["sport", "politics"]);
         assert_eq!(names(&[-3.0, -2.0, -4.0]), ["politics"]);
