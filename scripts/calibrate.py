@@ -162,7 +162,7 @@ def main():
             heads["stance"]["mention"]["temperature"] = fit("stance, mentions", *categorical(found, right), nll, categorical_error)
     full = [r for r in dev.get("topics", []) if r.get("topics")]
     if full:
-        read = Articles(model, encoder, full, args)
+        read = Articles(model, encoder, full, args, most=10**6)
         topics(heads["topics"], read.logits(model.heads["topics"], torch.arange(len(full))).detach(), read.marks.held, args.least)
     (args.model / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 

@@ -91,7 +91,9 @@ def build_config(args, data, tokenizer):
     heads = {}
     if "topics" in data:
         topics = json.loads(args.topics.read_text(encoding="utf-8"))
-        heads["topics"] = {"labels": [t | {"threshold": 0.5} for t in topics], "temperature": 1.0, "pieces": True}
+        heads["topics"] = {"labels": [t | {"threshold": 0.5} for t in topics], "temperature": 1.0}
+        if has_pieces(args.base):
+            heads["topics"]["pieces"] = True
     if "entities" in data:
         types = sorted({e["type"] for r in data["entities"] for e in r["entities"]})
         heads["entities"] = {"labels": ["O", *(f"{p}-{t}" for t in types for p in "BI")], "temperature": 1.0}
@@ -121,6 +123,13 @@ def is_ours(normalizer):
     return json.loads(probe.to_str())["normalizer"] == normalizer
 
 
+def has_pieces(base):
+    """Whether the base has topics of pieces, which fit_topics.py brings."""
+    path = base / "config.json"
+    heads = json.loads(path.read_text(encoding="utf-8")).get("mujaz", {}).get("heads", {})
+    return bool((heads.get("topics") or {}).get("pieces"))
+
+
 def build_model(args, config, tokenizer):
     encoder = load_encoder(args.base)
     if tokenizer.get_vocab_size() > encoder.config.vocab_size:
@@ -140,14 +149,15 @@ def build_model(args, config, tokenizer):
 
 
 def topics_loss(model, encoder, records, device, rng, train):
-    rows, contents = [], []
+    rows, contents, pieces = [], [], []
     for record in records:
         ids, content, _, _ = encoder.article({**record, "text": record["text"][:2600]})
+        pieces.append(torch.tensor(sorted({piece for piece, own in zip(ids, content) if own}), dtype=torch.long, device=device))
         rows.append((batches.blank(ids, 0.08, encoder.mask, rng) if train else ids, [0] * len(ids)))
         contents.append(content)
     ids, types, mask = (t.to(device) for t in batches.collate(rows, encoder.pad))
     content = batches.pad(contents, 0, ids.shape[1]).to(device)
-    logits = model.topics(model.hidden(ids, types, mask), ids, content)
+    logits = model.topics(model.hidden(ids, types, mask), content, pieces)
     names = [t["label"] for t in model.mujaz["heads"]["topics"]["labels"]]
     return Marks(records, names, device).loss(logits).mean(), logits
 

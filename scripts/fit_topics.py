@@ -21,11 +21,11 @@ from mujaz_train.corpus import read_jsonl
 from mujaz_train.model import TopicsHead, load
 from mujaz_train.topics import Marks
 
-WINDOWS = 3  # that are read of an article
+WINDOWS = 3  # of an article that are read to train
 
 
-def rows_of(encoder, record):
-    """Input rows of an article, the title in the first; its pieces."""
+def rows_of(encoder, record, most):
+    """At most `most` input rows of an article, the title in the first; all its pieces."""
     title, body = (encoder.part(record.get(field) or "")[0] for field in ("title", "text"))
     title = title[: encoder.window // 2]
     start = [encoder.cls, *title, encoder.sep] if title else [encoder.cls]
@@ -33,7 +33,7 @@ def rows_of(encoder, record):
     rows = [[*start, *body[:room], encoder.sep]]
     for at in range(room, len(body), encoder.window - 2):
         rows.append([encoder.cls, *body[at : at + encoder.window - 2], encoder.sep])
-    return rows[:WINDOWS], title + body
+    return rows[:most], title + body
 
 
 def means(model, encoder, articles, args):
@@ -60,15 +60,15 @@ def means(model, encoder, articles, args):
 
 
 class Articles:
-    """Means, distinct pieces and marks of records."""
+    """Means, distinct pieces and marks of records, of which at most `most` windows are read."""
 
-    def __init__(self, model, encoder, records, args):
-        read = [rows_of(encoder, record) for record in records]
+    def __init__(self, model, encoder, records, args, most=WINDOWS):
+        read = [rows_of(encoder, record, most) for record in records]
         self.means = means(model, encoder, [rows for rows, _ in read], args)
         self.pieces = [torch.tensor(sorted(set(ids)), dtype=torch.long, device=args.device) for _, ids in read]
         self.marks = Marks(records, [t["label"] for t in model.mujaz["heads"]["topics"]["labels"]], args.device)
         self.records = records
-        self.annotated = torch.tensor([r["source"].startswith("annotated") for r in records], device=args.device)
+        self.annotated = torch.tensor([r.get("source", "").startswith("annotated") for r in records], device=args.device)
 
     def logits(self, head, places):
         return head(self.means[places], [self.pieces[i] for i in places.tolist()])
@@ -85,20 +85,21 @@ def weights(records, args):
     """How much each record counts, by its source."""
     named = [(name, float(weight)) for name, weight in (pair.split("=") for pair in args.weights.split(",") if pair)]
     of = lambda source: next((weight for name, weight in named if name in source), 1.0)
-    return torch.tensor([of(record["source"]) for record in records], device=args.device)
+    return torch.tensor([of(record.get("source", "")) for record in records], device=args.device)
 
 
 def fit(head, train, args):
-    """AdamW over the head; pieces, each of which few articles have, at ten times the rate of the layers and decayed."""
+    """AdamW over the head; pieces, each of which few articles have, at ten times the rate of the layers, and decayed more."""
     torch.manual_seed(args.seed)
     layers = [p for name, p in head.named_parameters() if not name.startswith("pieces")]
     groups = [{"params": layers, "top": args.lr, "weight_decay": 0.01}, {"params": head.pieces.parameters(), "top": 10 * args.lr, "weight_decay": 0.1}]
     optimizer = torch.optim.AdamW(groups, lr=args.lr)
     count = len(train.pieces)
-    for step in range(steps := args.epochs * count // args.batch):
-        if step * args.batch % count < args.batch:
+    batch = min(args.batch, count)
+    for step in range(steps := args.epochs * count // batch):
+        if step * batch % count < batch:
             order = torch.randperm(count).to(train.means.device)
-        places = order[step * args.batch % count :][: args.batch]
+        places = order[step * batch % count :][:batch]
         for group in optimizer.param_groups:
             group["lr"] = group["top"] * (1 - step / steps)
         loss = train.marks.rows(places).loss(train.logits(head, places)).mean()

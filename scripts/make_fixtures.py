@@ -107,7 +107,7 @@ def golden(model, rows, numbers=None):
             groups = torch.arange(length)[None] * 3 // max(1, length)
             extract, _ = model.extract(hidden, groups)
             answer = {
-                "hidden": hidden[0, :, :numbers], "topics": model.topics(hidden, ids, torch.ones_like(ids))[0],
+                "hidden": hidden[0, :, :numbers], "topics": model.topics(hidden, torch.ones_like(ids), [ids.unique()])[0],
                 "entities": model.entities(hidden, torch.arange(length)), "claim": claim[0], "entity": entity[0], "extract": extract[0],
             }  # fmt: skip
             if "word" in model.mujaz["heads"]["extract"]:

@@ -84,8 +84,9 @@ def main():
         low, high = interval(right[name], count[name])
         print(f"| {name.replace('|', ' or ')} | {count[name]} | {right[name] / count[name]:.3f} ({low:.3f}–{high:.3f}) |")
     if args.linear:
-        share = linear(usable[args.count :][: args.linear], list(wanted.values()))
-        print(f"\nA linear classifier over words with {args.linear} articles of this source alone to learn from: {share:.3f}")
+        more = usable[args.count :][: args.linear]
+        share = linear(more, list(wanted.values()))
+        print(f"\nA linear classifier over words with {len(more)} articles of this source alone to learn from: {share:.3f}")
 
 
 if __name__ == "__main__":

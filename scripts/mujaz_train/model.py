@@ -61,7 +61,8 @@ class Layer(nn.Module):
 
 
 class TopicsHead(nn.Module):
-    """Topics from the mean hidden state and, with `vocabulary`, from what single pieces say."""
+    """Topics from the mean hidden state and, with `vocabulary`, from what single pieces say: a row of logits for each,
+    summed over an article's distinct pieces and divided by the root of their count."""
 
     def __init__(self, hidden, labels, vocabulary=None):
         super().__init__()
@@ -159,8 +160,9 @@ class Mujaz(nn.Module):
         sums = torch.einsum("bls,blh->bsh", one_hot, hidden)
         return sums / one_hot.sum(1).clamp(min=1)[..., None]
 
-    def topics(self, hidden, ids, content):
-        return self.heads["topics"](self.pool(hidden, content.long() - 1, 1)[:, 0], [row[own.bool()].unique() for row, own in zip(ids, content)])
+    def topics(self, hidden, content, pieces):
+        """`pieces`: for each article its distinct pieces."""
+        return self.heads["topics"](self.pool(hidden, content.long() - 1, 1)[:, 0], pieces)
 
     def entities(self, hidden, rows):
         """`rows`: flat indices of the first pieces of words."""

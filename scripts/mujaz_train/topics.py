@@ -16,7 +16,7 @@ class Marks:
     def __init__(self, records, names, device="cpu"):
         rows = [self.of(record, names) for record in records]
         self.first, self.held, self.some, self.absent = (torch.tensor([row[i] for row in rows], device=device) for i in range(4))
-        self.weight = torch.tensor([record.get("weight", 1.0) for record in records], device=device)
+        self.weight = torch.tensor([record.get("weight", 1.0) for record in records], dtype=torch.float32, device=device)
 
     @staticmethod
     def of(record, names):

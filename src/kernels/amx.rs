@@ -191,7 +191,7 @@ mod tiles {
         let depth = panel.groups * 4;
         assert!(x.bytes.len() >= panel.rows.next_multiple_of(ROWS) * depth && weights.len() == depth * WIDTH);
         assert!(depth > 0 && depth.is_multiple_of(64) && tile.len() >= ROWS * WIDTH && x.scales.len() >= panel.rows);
-        // What activations raised by 128 give too much is taken off before.
+        // Sums start from minus what raising the activations by 128 adds.
         let mut start = [0i32; WIDTH];
         start.iter_mut().zip(columns.offsets).for_each(|(start, offset)| *start = -offset);
         for row in (0..panel.rows).step_by(ROWS) {
@@ -232,7 +232,7 @@ mod tiles {
         }
     }
 
-    /// Bring rows beside `out` into it where they are, and do what follows the product.
+    /// Copy rows that stand in `tile` into `out`, and do what follows the product.
     #[target_feature(enable = "avx512f")]
     fn finish(panel: &Panel<'_>, row: usize, rows: usize, whole: bool, out: &mut [f32], tile: &[f32]) {
         if !whole && panel.columns == WIDTH {
@@ -335,7 +335,6 @@ mod emulator {
             if mode == 3 {
                 match (opcode, prefix) {
                     (0x49, 0) => self.configured = false,               // tilerelease
-                    (0x49, 3) => self.tiles[reg] = [[0; ROW]; 16],      // tilezero
                     (0x5C, 2) => self.multiply(reg, rm, source, true),  // tdpbf16ps
                     (0x5E, 1) => self.multiply(reg, rm, source, false), // tdpbusd
                     _ => return 0,

@@ -1,9 +1,9 @@
-//! Scaled dot-product attention of one sequence, head by head, over packed rows.
+//! Scaled dot-product attention of one head of one sequence.
 #![allow(unsafe_code)] // calls of the same safe loop compiled for other instruction sets
 
 use super::memory::Aligned;
 use super::packed::Packed;
-use super::product::{After, Operand, Out, ROW_BLOCK, Rows, panels, product};
+use super::product::{After, Operand, Out, ROW_BLOCK, Rows, fits, panels, product};
 use super::rows::{dispatch, exp, exp2_coarse, fold};
 use super::{Isa, Kernel, Precision};
 
@@ -48,6 +48,9 @@ pub struct Head<'a> {
 /// `out = softmax(Q Kᵀ / √size) V` for one head of one sequence; rows of `out` are `out_stride` apart.
 pub fn attend(head: Head<'_>, out: &mut [f32], out_stride: usize, scratch: &mut Scratch) {
     let Head { stride, size, length, .. } = head;
+    let inside = |rows: &[f32], stride: usize| fits(length, size, stride, rows.len());
+    assert!([head.queries, head.keys, head.values].iter().all(|rows| inside(rows, stride)), "a head out of bounds");
+    assert!(inside(out, out_stride), "output out of bounds");
     scratch.keys.pack_columns(head.keys, stride, size, length);
     scratch.values.pack_rows(head.values, stride, length, size);
     // Rows of scores are whole vectors.

@@ -1,10 +1,10 @@
-//! What AVX512-BF16 does besides products: rounding rows, packing keys and values, softmax.
+//! What AVX512-BF16 does besides products: rounding rows, packing weights, keys and values, softmax.
 //!
 //! Each has a twin of plain Rust: `rows::round_row`, `packed::pair_columns`, `packed::pair_rows`, `attention::softmax_loop`.
 //! The instructions take numbers too small for f32's exponent for 0; the twins round them.
 #![allow(unsafe_code)] // vector intrinsics on raw pointers; each door asserts what its loop reads and writes
 
-use super::product::Rows;
+use super::product::{Rows, fits};
 use std::arch::x86_64::*;
 use std::mem::transmute;
 
@@ -13,7 +13,7 @@ const WIDTH: usize = 32;
 
 /// Rows in bf16, `depth` numbers a row, zeros behind their end.
 pub(super) fn round_rows(x: Rows<'_>, inputs: usize, depth: usize, out: &mut [u16]) {
-    assert!(x.count == 0 || x.data.len() >= (x.count - 1) * x.stride + inputs);
+    assert!(fits(x.count, inputs, x.stride, x.data.len()));
     assert!(out.len() >= x.count * depth && inputs <= depth && depth.is_multiple_of(32));
     // SAFETY: called where `avx512_bf16` holds; bounds are asserted above.
     unsafe { round_loop(x, inputs, depth, out) }
@@ -48,7 +48,7 @@ unsafe fn pairs(from: *const f32, count: usize) -> __m512i {
 /// Columns, as rows of `source`, to panels of pairs.
 pub(super) fn pair_columns(data: &mut [u32], source: &[f32], stride: usize, inputs: usize, outputs: usize) {
     let groups = inputs.next_multiple_of(32) / 2;
-    assert!(outputs == 0 || source.len() >= (outputs - 1) * stride + inputs);
+    assert!(fits(outputs, inputs, stride, source.len()));
     assert!(data.len() >= outputs.div_ceil(WIDTH) * WIDTH * groups);
     // SAFETY: called where `avx512_bf16` holds; bounds are asserted above.
     unsafe { columns_loop(data, source, stride, inputs, outputs, groups) }
@@ -72,7 +72,7 @@ unsafe fn columns_loop(data: &mut [u32], source: &[f32], stride: usize, inputs: 
             }
         }
         // The other half of the last panel.
-        if outputs % WIDTH > 0 && outputs % WIDTH <= 16 {
+        if (1..=16).contains(&(outputs % WIDTH)) {
             let panel = data.as_mut_ptr().add(outputs / WIDTH * WIDTH * groups + 16);
             for group in 0..groups {
                 _mm512_storeu_si512(panel.add(group * WIDTH).cast(), _mm512_setzero_si512());
@@ -113,7 +113,7 @@ fn turn(rows: &mut [__m512i; 16]) {
 /// Rows to panels of pairs.
 pub(super) fn pair_rows(data: &mut [u32], source: &[f32], stride: usize, inputs: usize, outputs: usize) {
     let groups = inputs.next_multiple_of(32) / 2;
-    assert!(inputs == 0 || source.len() >= (inputs - 1) * stride + outputs);
+    assert!(fits(inputs, outputs, stride, source.len()));
     assert!(data.len() >= outputs.div_ceil(WIDTH) * WIDTH * groups);
     // SAFETY: called where `avx512_bf16` holds; bounds are asserted above.
     unsafe { rows_loop(data, source, stride, inputs, outputs, groups) }

@@ -41,7 +41,7 @@ impl<T: Plain> Aligned<T> {
 
     /// Change the length. What stood there stays or is left over from an earlier use; new memory is zero.
     pub fn resize(&mut self, length: usize) {
-        let lines = (length * size_of::<T>()).div_ceil(64);
+        let lines = length.checked_mul(size_of::<T>()).expect("more numbers than memory has").div_ceil(64);
         if lines > self.lines.len() {
             self.lines.resize(lines, Line([0; 64]));
         }

@@ -41,11 +41,11 @@ impl<'a> Out<'a> {
     }
 
     /// The same from row `first` on.
-    fn from_row(&mut self, first: usize) -> Out<'_> {
+    fn below(&mut self, first: usize) -> Out<'_> {
         Out { data: &mut self.data[first * self.stride..], ..*self }
     }
 
-    /// What a column begins.
+    /// The numbers from the first of a column on.
     fn column(&mut self, column: usize) -> &mut [f32] {
         &mut self.data[column / self.block * self.apart + column % self.block..]
     }
@@ -105,20 +105,22 @@ macro_rules! cover {
 #[cfg(target_arch = "x86_64")]
 pub(super) use cover;
 
+/// Whether `length` numbers hold `rows` rows of `columns`, `stride` apart.
+pub(super) fn fits(rows: usize, columns: usize, stride: usize, length: usize) -> bool {
+    let end = rows.saturating_sub(1).checked_mul(stride).and_then(|start| start.checked_add(columns));
+    rows == 0 || columns <= stride && end.is_some_and(|end| end <= length)
+}
+
 /// `out[r, c] = after(Σ_k x[r, k] · b[k, c])`.
 pub fn product(x: Rows<'_>, b: &Packed, mut out: Out<'_>, after: After<'_>, operand: &mut Operand) {
     let (inputs, outputs) = (b.inputs(), b.outputs());
     if x.count == 0 || outputs == 0 {
         return;
     }
-    let fits = |columns: usize, stride: usize, length: usize| {
-        let end = (x.count - 1).checked_mul(stride).and_then(|start| start.checked_add(columns));
-        columns <= stride && end.is_some_and(|end| end <= length)
-    };
-    assert!(fits(inputs, x.stride, x.data.len()), "activations out of bounds");
+    assert!(fits(x.count, inputs, x.stride, x.data.len()), "activations out of bounds");
     assert!(out.block >= outputs || out.block.is_multiple_of(b.width()), "blocks of columns split a panel");
     let before = (outputs - 1) / out.block * out.apart;
-    assert!(fits(outputs.min(out.block), out.stride, out.data.len().saturating_sub(before)), "output out of bounds");
+    assert!(fits(x.count, outputs.min(out.block), out.stride, out.data.len().saturating_sub(before)), "output out of bounds");
     if let After::Bias(bias) | After::Gelu(bias) = after {
         assert_eq!(bias.len(), outputs, "one bias a column");
     }
@@ -131,7 +133,7 @@ pub fn product(x: Rows<'_>, b: &Packed, mut out: Out<'_>, after: After<'_>, oper
             Precision::Bf16 => round_bf16(kernel.isa(), block, inputs, b.depth(), &mut operand.halves),
             Precision::Int8 => quantise(kernel.isa(), block, inputs, b.depth(), &mut operand.bytes, &mut operand.scales),
         }
-        panels(block, b, out.from_row(first), after, operand);
+        panels(block, b, out.below(first), after, operand);
     }
 }
 

@@ -124,7 +124,7 @@ impl Layer {
         self.qkv.product(x, out, After::Bias(&self.qkv.bias), &mut work.operand);
         let clock = if work.clocked { clock.lap(Stage::Linear) } else { clock };
         let mut row = 0;
-        for &length in lengths {
+        for &length in lengths.iter().filter(|&&length| length > 0) {
             for index in 0..self.heads {
                 let part = |part: usize| &work.qkv[(part * self.heads + index) * apart + row * stride..];
                 let head = Head { queries: part(0), keys: part(1), values: part(2), stride, size, length };

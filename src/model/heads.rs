@@ -130,7 +130,8 @@ impl Heads {
         Ok(Self { topics, entities, stance, extract })
     }
 
-    /// Topic logits for the mean hidden state of a document and its pieces, in any order.
+    /// Topic logits for the mean hidden state of a document and its pieces, in any order. Pieces that the vocabulary does not
+    /// have say nothing.
     pub fn topics(&self, mean: &[f32], pieces: &[u32]) -> Option<Vec<f32>> {
         let head = self.topics.as_ref()?;
         let mut logits = head.mean.apply(mean);
@@ -138,7 +139,7 @@ impl Heads {
             let distinct: BTreeSet<u32> = pieces.iter().copied().collect();
             let mut sum = vec![0.0; logits.len()];
             for piece in &distinct {
-                let own = &head.pieces[*piece as usize * sum.len()..];
+                let own = head.pieces.chunks_exact(sum.len()).nth(*piece as usize).unwrap_or_default();
                 sum.iter_mut().zip(own).for_each(|(sum, own)| *sum += own);
             }
             let root = (distinct.len().max(1) as f32).sqrt();
