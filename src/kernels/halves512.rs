@@ -32,11 +32,16 @@ unsafe fn round_loop(x: Rows<'_>, inputs: usize, depth: usize, out: &mut [u16]) 
     }
 }
 
+/// The lanes of a vector that `left` numbers fill.
+#[inline(always)]
+fn mask(left: usize) -> u16 {
+    if left >= 16 { 0xFFFF } else { (1 << left) - 1 }
+}
+
 /// 32 numbers rounded, of which `count` are there and the rest 0.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 unsafe fn pairs(from: *const f32, count: usize) -> __m512i {
-    let mask = |left: usize| if left >= 16 { 0xFFFF } else { (1u16 << left) - 1 };
     // SAFETY: lanes outside the mask are not read.
     unsafe {
         let low = _mm512_maskz_loadu_ps(mask(count), from);
@@ -130,8 +135,7 @@ unsafe fn rows_loop(data: &mut [u32], source: &[f32], stride: usize, inputs: usi
     unsafe {
         let order = _mm512_loadu_si512(order.as_ptr().cast());
         for first in (0..outputs.next_multiple_of(WIDTH)).step_by(16) {
-            let left = outputs.saturating_sub(first);
-            let mask = if left >= 16 { 0xFFFF } else { (1u16 << left) - 1 };
+            let mask = mask(outputs.saturating_sub(first));
             let panel = data.as_mut_ptr().add(first / WIDTH * WIDTH * groups + first % WIDTH);
             let row = |k: usize| {
                 if k < inputs { _mm512_maskz_loadu_ps(mask, source.as_ptr().wrapping_add(k * stride + first)) } else { _mm512_setzero_ps() }

@@ -88,8 +88,6 @@ impl Layer {
     pub fn forward(&self, x: &mut [f32], lengths: &[usize], work: &mut Workspace) {
         let hidden = self.out.outputs();
         work.context.resize(x.len());
-        let clocked = work.clocked;
-        let book = |clock: Clock, stage| if clocked { clock.lap(stage) } else { clock };
         let mut first = 0;
         for lengths in groups(lengths) {
             let rows: usize = lengths.iter().sum();
@@ -101,14 +99,14 @@ impl Layer {
             work.wide.resize(x.len() / hidden * self.up.outputs());
             let clock = Clock::start();
             self.out.product(context, Out::rows(&mut work.next, hidden), After::Nothing, &mut work.operand);
-            let clock = book(clock, Stage::Linear);
+            let clock = work.book(clock, Stage::Linear);
             kernels::add_layer_norm(self.kernel, x, &work.next, &self.norm(&self.out, &self.attention_norm));
-            let clock = book(clock, Stage::Norm);
+            let clock = work.book(clock, Stage::Norm);
             self.up.product(x, Out::rows(&mut work.wide, self.up.outputs()), After::Gelu(&self.up.bias), &mut work.operand);
             self.down.product(&work.wide, Out::rows(&mut work.next, hidden), After::Nothing, &mut work.operand);
-            let clock = book(clock, Stage::Linear);
+            let clock = work.book(clock, Stage::Linear);
             kernels::add_layer_norm(self.kernel, x, &work.next, &self.norm(&self.down, &self.output_norm));
-            book(clock, Stage::Norm);
+            work.book(clock, Stage::Norm);
         }
     }
 
@@ -122,7 +120,7 @@ impl Layer {
         let clock = Clock::start();
         let out = Out { data: &mut work.qkv, stride, block, apart };
         self.qkv.product(x, out, After::Bias(&self.qkv.bias), &mut work.operand);
-        let clock = if work.clocked { clock.lap(Stage::Linear) } else { clock };
+        let clock = work.book(clock, Stage::Linear);
         let mut row = 0;
         for &length in lengths.iter().filter(|&&length| length > 0) {
             for index in 0..self.heads {
@@ -132,9 +130,7 @@ impl Layer {
             }
             row += length;
         }
-        if work.clocked {
-            clock.lap(Stage::Attention);
-        }
+        work.book(clock, Stage::Attention);
     }
 
     fn norm<'a>(&self, dense: &'a Dense, norm: &'a NormWeights) -> Norm<'a> {
@@ -180,6 +176,11 @@ impl Workspace {
             kernel,
             clocked,
         }
+    }
+
+    /// Book the time of a part, if it is booked at all.
+    fn book(&self, clock: Clock, stage: Stage) -> Clock {
+        if self.clocked { clock.lap(stage) } else { clock }
     }
 }
 
