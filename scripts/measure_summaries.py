@@ -2,7 +2,7 @@
 """What written summaries take from their articles: how good extraction can be, and which words never come back.
 
 Prints, for the labelled articles: ROUGE-1 F of the sentences that the annotators marked, within a number of words,
-beside as many of the article's first words; and how often common words of first sentences stand in the summary.
+beside as many of the article's first words; the same of the parts that they kept; and how often common words of first sentences stand in the summary.
 --write keeps the articles and summaries as JSONL for `mujaz evaluate` (do not commit it: it holds the texts).
 
     python scripts/measure_summaries.py --data ../shared/data --labels scripts/data/labels-*.jsonl --write summaries.jsonl
@@ -11,6 +11,7 @@ beside as many of the article's first words; and how often common words of first
 import argparse
 import collections
 import json
+import statistics
 import sys
 from pathlib import Path
 
@@ -51,6 +52,13 @@ def main():
     articles = {a["id"]: a for a in corpus.read_jsonl(args.data / "annotated/articles.jsonl")}
     articles |= raw_articles(args.data, {label["id"] for label in labels} - articles.keys())
     pairs = [(articles[label["id"]], label) for label in labels]
+    cut = [(article, label) for article, label in pairs if "keep" in label]
+    if cut:
+        texts = [" ".join(article["sents"][i][start:end] for i, start, end in label["keep"]) for article, label in cut]
+        firsts = [" ".join(" ".join(article["sents"]).split()[: len(kept.split())]) for (article, _), kept in zip(cut, texts)]
+        own, lead = (statistics.mean(rouge(t, label["summary"]) for t, (_, label) in zip(all_of, cut)) for all_of in (texts, firsts))
+        words = statistics.mean(len(kept.split()) for kept in texts)
+        print(f"{len(cut)} articles with parts that annotators kept: {own:.4f}, as many first words {lead:.4f}, {words:.1f} words")
     print(f"{len(pairs)} articles\n\n| words | marked sentences | first words | words of it |\n|---|---|---|---|")
     for limit in (30, 40, 50, 60):
         own, lead, length = 0.0, 0.0, 0

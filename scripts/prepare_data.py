@@ -7,6 +7,7 @@ code points of `text`), with these additions for training:
   "topics_any"     one of these labels holds (news sections); "topics_none": none of these
   stance label     "neutral|unrelated" where a set does not tell the two apart
   "sents"          sentences of the text, to which "extract" numbers refer
+  "keep"           parts of the text that a summary keeps, [start, end) in code points; --cuts writes cuts.train.jsonl of them
 
 Splits are by block of an article's length (CoNLL files), by source file, target or article; near-duplicates of
 a dev record are removed from train. Prints what was kept, per source and label. OUT/eval/ holds the dev records
@@ -19,6 +20,7 @@ again, a file a set, as `mujaz evaluate` reads them.
 import argparse
 import collections
 import csv
+import itertools
 import json
 import random
 import re
@@ -489,6 +491,23 @@ def annotated(data, label_files):
     return without(train, copies(train, dev)), dev, raw
 
 
+def cuts(data, label_file, train, dev):
+    """Articles whose summaries were cut out of them: those of `train`, and raw ones of which nothing else is labelled."""
+    labels = list(corpus.read_jsonl(label_file))
+    articles = raw_articles(data, {label["id"] for label in labels})
+    out = [{k: r[k] for k in ("id", "source", "title", "text", "sents", "keep", "reference")} for r in train if "keep" in r]
+    for label in labels:
+        article = articles[label["id"]]
+        out.append({k: article[k] for k in ("source", "title", "sents")} | {"id": label["id"], "text": "\n".join(article["sents"]), "keep": kept(article, label)})
+    return without(out, copies(out, dev))
+
+
+def kept(article, label):
+    """The parts that a label keeps, as spans of the text; it counts in each sentence."""
+    starts = list(itertools.accumulate((len(s) + 1 for s in article["sents"]), initial=0))
+    return [[starts[i] + start, starts[i] + end] for i, start, end in label["keep"]]
+
+
 def raw_articles(data, wanted):
     """Articles of the raw news sets in the shape of the annotated ones, by id."""
     out = {}
@@ -572,7 +591,7 @@ def annotated_record(article, label):
     out["entities"] = spans_of(body, label["entities"]) + [e | {"field": "title"} for e in spans_of(article["title"], label["entities"])]
     out["stance"] = [{"target": s["target"], "kind": s["type"], "label": s["label"]} for s in label["stance"]]
     out["extract"], out["reference"], out["summary"] = label["extract"], label["summary"], label["summary"]
-    return out
+    return out | ({"keep": kept(article, label)} if "keep" in label else {})
 
 
 def spans_of(body, surfaces):
@@ -655,7 +674,7 @@ def labels_of(record, task):
         return [t["label"] for t in record.get("topics", [])] or ["any:" + "|".join(record["topics_any"]) if record.get("topics_any") else "none"]
     if task in ("stance", "mentions"):
         return [f"{s['kind']}:{s['label']}" for s in record["stance"]]
-    return [f"{len(record['extract'])} sentences"]
+    return [f"{len(record['keep'])} parts"] if task == "cuts" else [f"{len(record['extract'])} sentences"]
 
 
 def main():
@@ -664,6 +683,7 @@ def main():
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--labels", type=Path, nargs="*", default=[], help="label files of the annotated articles")
     parser.add_argument("--topic-cap", type=int, default=300, help="most articles of a section and set")
+    parser.add_argument("--cuts", type=Path, help="more articles with the parts that a summary keeps, for fit_summaries.py")
     parser.add_argument("--extract-cap", type=int, default=250, help="most articles of a source (four times as many of BBC)")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
@@ -693,6 +713,8 @@ def main():
         write_eval(args.out / "eval", task, dev)
         print(f"{task}: {removed} copies of dev or annotated articles removed")
         write(args.out, task, train, dev)
+        if task == "extract" and args.cuts:
+            write(args.out, "cuts", cuts(args.data, args.cuts, marked_train, dev), [])
 
 
 if __name__ == "__main__":
