@@ -13,6 +13,8 @@ Your own data and labels: put your JSONL files in a folder, name your topics wit
 BERT, RoBERTa or XLM-R folder, or from models/mujaz-base (whose heads are kept where the labels are the same):
 
     python scripts/finetune.py --base models/mujaz-base --data my-data --topics my-topics.json --out my-model
+
+What fit_stance.py and fit_summaries.py add to a model belongs to its encoder: it is left out here, and trained again there.
 """
 
 import argparse
@@ -23,7 +25,6 @@ import time
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from tokenizers import AddedToken, Tokenizer
 from torch import nn
 
@@ -31,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from mujaz_train import batches
 from mujaz_train import text as rules
 from mujaz_train.corpus import read_jsonl
-from mujaz_train.model import STANCES, Mujaz, load_encoder, with_shared_types
+from mujaz_train.model import STANCES, Mujaz, load_encoder, tensors, with_shared_types
 from mujaz_train.topics import Marks
 
 TASKS = ["entities", "stance", "mentions", "topics", "extract"]
@@ -138,7 +139,7 @@ def build_model(args, config, tokenizer):
         with_shared_types(encoder)
     model = Mujaz(encoder, config)
     weights = args.base / "model.safetensors"
-    old = {k.removeprefix("heads."): v.float() for k, v in load_file(str(weights)).items() if k.startswith("heads.")} if weights.exists() else {}
+    old = {k.removeprefix("heads."): v.float() for k, v in tensors(args.base).items() if k.startswith("heads.")} if weights.exists() else {}
     own = model.heads.state_dict()
     kept = {k: v for k, v in old.items() if k in own and own[k].shape == v.shape}
     model.heads.load_state_dict({**own, **kept})
@@ -192,7 +193,7 @@ def stance_loss(model, encoder, records, device, rng, train):
             weight.append(record.get("weight", 1.0))
     ids, types, mask = (t.to(device) for t in batches.collate(rows, encoder.pad))
     text = batches.pad(texts, 0, ids.shape[1]).to(device)
-    claim, entity = model.stance(model.hidden(ids, types, mask), text)
+    claim, entity = model.stance(model.hidden(ids, types, mask, target=True), text)
     logits = torch.where(torch.tensor(kinds, device=device)[:, None], claim, entity)
     allowed, weight = torch.tensor(allowed, device=device), torch.tensor(weight, device=device)
     log = logits.log_softmax(-1)

@@ -14,9 +14,13 @@ one of them lacks stay as they are:
 
 import argparse
 import shutil
+import sys
 from pathlib import Path
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
+
+sys.path.insert(0, str(Path(__file__).parent))
+from mujaz_train.model import tensors
 
 
 def main():
@@ -27,7 +31,7 @@ def main():
     parser.add_argument("--share", type=float, default=1.0, help="share of the difference that is added")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    tuned, before, after = (load_file(str(folder / "model.safetensors")) for folder in (args.tuned, args.before, args.after))
+    tuned, before, after = (tensors(folder) for folder in (args.tuned, args.before, args.after))
     ours = {name for name in before.keys() ^ after.keys() if not name.startswith("heads.")} | before.keys() - tuned.keys()
     if ours:
         raise SystemExit(f"these folders do not hold the same encoder: {sorted(ours)[:3]}")

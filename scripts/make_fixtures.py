@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make the committed test fixtures: tiny random models with PyTorch's answers, and tokenizer cases.
 
-    python scripts/make_fixtures.py             # tests/fixtures/tiny-bert, tiny-xlmr, tokenizer, mention and passage cases
+    python scripts/make_fixtures.py             # tests/fixtures/tiny-bert, tiny-xlmr, tokenizer, mention, passage and cut cases
     python scripts/make_fixtures.py --bundled   # tests/fixtures/bundled-golden.json, after a new bundled model
 
 The Rust tests hold hidden states and every head's logits to these numbers.
@@ -12,15 +12,18 @@ import collections
 import json
 import random
 import sys
+import types as simple
 import unicodedata
 import zlib
 from pathlib import Path
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaModel
 
 sys.path.insert(0, str(Path(__file__).parent))
+import fit_summaries
 from mujaz_train import batches
 from mujaz_train import model as network
 from mujaz_train import text, tokenizer as tok
@@ -31,9 +34,11 @@ TYPES = ["LOC", "MISC", "ORG", "PER"]
 HEADS = {
     "topics": {"labels": [{"label": x, "ar": "", "medtop": "", "threshold": 0.5} for x in ("conflict", "politics", "sport")], "temperature": 1.0, "pieces": True},
     "entities": {"labels": ["O", *(f"{p}-{t}" for t in TYPES for p in "BI")], "temperature": 1.0},
-    "stance": {"labels": network.STANCES, "claim_temperature": 1.0, "entity_temperature": 1.0, "mention": {"size": 12, "temperature": 1.0}},
-    "extract": {"size": 16, "layers": 1, "heads": 2, "feed_forward": 32, "positions": 8, "word": {"size": 10, "weight": 2.0, "further": 0.4}},
-}
+    "stance": {"labels": network.STANCES, "claim_temperature": 1.0, "entity_temperature": 1.0, "mention": {"size": 12, "temperature": 1.0},
+               "adapter": {"rank": 3}},
+    "extract": {"size": 16, "layers": 1, "heads": 2, "feed_forward": 32, "positions": 8, "word": {"size": 10, "weight": 2.0, "further": 0.4},
+                "cut": {"size": 12, "layers": 1, "heads": 2, "feed_forward": 20, "inner": 1, "sentences": 3, "words": 60, "least": 4, "bias": 0.1, "cost": 0.5}},
+}  # fmt: skip
 
 
 def sample_text():
@@ -70,9 +75,9 @@ def wordpiece():
 
 
 def mujaz_object(name, cls, sep, normalizer, parts=True):
-    """`parts`: with topics of pieces, stance from mentions and words of summaries, which a model may lack."""
-    lacking = {"topics": "pieces", "stance": "mention", "extract": "word"}
-    heads = {task: {k: v for k, v in head.items() if parts or k != lacking.get(task)} for task, head in HEADS.items()}
+    """`parts`: with all that a model may lack."""
+    lacking = ("pieces", "mention", "adapter", "word", "cut")
+    heads = {task: {k: v for k, v in head.items() if parts or k not in lacking} for task, head in HEADS.items()}
     return {
         "name": name, "revision": "fixture", "normalizer": normalizer, "window": 48, "overlap": 12, "stance_window": 48,
         "specials": {"cls": cls, "sep": sep, "entity": "<entity>", "claim": "<claim>"}, "heads": heads,
@@ -103,7 +108,8 @@ def golden(model, rows, numbers=None):
         with torch.no_grad():
             hidden = model.hidden(ids, types, torch.ones_like(ids))
             text = types % 2
-            claim, entity = model.stance(hidden, text if text.any() else torch.ones_like(text))
+            targeted = model.hidden(ids, types, torch.ones_like(ids), target=True)
+            claim, entity = model.stance(targeted, text if text.any() else torch.ones_like(text))
             groups = torch.arange(length)[None] * 3 // max(1, length)
             extract, _ = model.extract(hidden, groups)
             answer = {
@@ -112,6 +118,9 @@ def golden(model, rows, numbers=None):
             }  # fmt: skip
             if "word" in model.mujaz["heads"]["extract"]:
                 answer["summary_words"] = model.words(hidden, torch.arange(length))
+            if cut := model.mujaz["heads"]["extract"].get("cut"):
+                states = model.openings(ids, types, torch.ones_like(ids))
+                answer["cut"] = model.heads["extract"].cut(states, groups.clamp(max=cut["sentences"] - 1), torch.ones_like(ids).bool())
             if "mention" in model.mujaz["heads"]["stance"]:
                 answer["mention"] = model.mentions(hidden, torch.ones_like(ids), [(0, [0, length // 2])])[0]
         out.append(row | {k: [round(x, 6) for x in v.flatten().tolist()] for k, v in answer.items()})
@@ -236,6 +245,22 @@ def passage_cases(count=60):
     print(f"wrote {len(lines)} passage cases")
 
 
+def cut_cases(count=200):
+    """Chains with the states that fit_summaries.py finds (src/tasks/cut.rs)."""
+    rng, lines = random.Random(8), []
+    while len(lines) < count:
+        length = rng.randrange(1, 30)
+        flags = lambda share: [int(rng.random() < share) for _ in range(length)]
+        case = {"logits": [[round(rng.gauss(0, 2), 3) for _ in range(3)] for _ in range(length)], "apart": flags(0.8), "first": flags(0.2),
+                "opens": flags(0.4), "holds": flags(0.2), "limit": rng.randrange(1, 20), "least": rng.randrange(1, 6),
+                "bias": rng.choice([0.0, 0.1]), "cost": rng.choice([0.0, 1.0])}  # fmt: skip
+        opening = simple.SimpleNamespace(**{k: case[k] for k in ("apart", "first", "opens", "holds")})
+        case["states"] = fit_summaries.decode(np.array(case["logits"]), opening, case["limit"], case["bias"], case["cost"], case["least"])
+        lines.append(json.dumps(case))
+    (FIXTURES / "cut-cases.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(f"wrote {len(lines)} cut cases, {sum('null' in line for line in lines)} without an answer")
+
+
 def bundled():
     folder = ROOT / "models/mujaz-base"
     tokenizer, model = Tokenizer.from_file(str(folder / "tokenizer.json")), network.load(folder)
@@ -262,6 +287,7 @@ def main():
         tokenizer_cases()
         mention_cases()
         passage_cases()
+        cut_cases()
 
 
 if __name__ == "__main__":

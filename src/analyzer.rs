@@ -4,10 +4,11 @@ use crate::data::{Analysis, Article, Meta, Stance, StanceKind, Summary};
 use crate::error::{Error, Result};
 use crate::kernels::Precision;
 use crate::model::config::{ExtractConfig, HeadsConfig, Mujaz};
-use crate::model::{Device, Model, Sequence, Source};
+use crate::model::{Device, Encoder, Model, Sequence, Source};
 use crate::pipeline::document::{Document, Field};
 use crate::pipeline::plan::batches;
 use crate::stages::{Clock, Stage};
+use crate::tasks::cut::Opening;
 use crate::tasks::stance::{Body, Pair, Reading, Target};
 use crate::tasks::{entities, mentions, stance, summary, topics};
 use crate::text::normalise::Original;
@@ -17,6 +18,8 @@ use std::sync::Arc;
 /// Windows of an article whose words' hidden states are kept for stance: 1.5 KB a word. Entities that only the rest of a
 /// very long article names take a pass with the target.
 const MENTION_WINDOWS: usize = 64;
+/// Windows of an article that hold the opening which a summary is cut from.
+const CUT_WINDOWS: usize = 2;
 /// Pieces below which a batch is not worth sharing between threads.
 const SMALLEST_SHARE: usize = 512;
 
@@ -124,8 +127,10 @@ struct WindowOutput {
     words: Vec<(usize, Vec<f32>)>,
     /// For each of `words`, how likely a summary is to have it.
     summary_words: Vec<f32>,
-    /// Hidden states of the first pieces of `words`, where stance is read off mentions.
+    /// Hidden states of the first pieces of `words`, where stance is read off mentions or a summary cut from them.
     firsts: Vec<f32>,
+    /// The same behind an inner layer, in the windows that a summary is cut from.
+    inner: Vec<f32>,
 }
 
 /// What to read from windows, beside sums over sentences.
@@ -137,12 +142,14 @@ struct Wanted {
     mentions: bool,
     /// Whether a summary would have each word.
     summary_words: bool,
+    /// Hidden states of the opening's words, for the cuts of a summary.
+    cut: bool,
 }
 
 impl Wanted {
     /// Anything of single words.
     fn words(self) -> bool {
-        self.entities || self.mentions || self.summary_words
+        self.entities || self.mentions || self.summary_words || self.cut
     }
 }
 
@@ -214,8 +221,9 @@ impl Analyzer {
         let named = |asked: &Option<&[Target]>| asked.is_none_or(|all| all.iter().any(|t| t.kind == StanceKind::Entity));
         let head = self.config.heads.stance.as_ref().is_some_and(|stance| stance.mention.is_some());
         let mentions = tasks.stance && head && targets.iter().any(named);
-        let summary_words = tasks.summary && self.config.heads.extract.as_ref().is_some_and(|extract| extract.word.is_some());
-        let mut outputs = self.read_windows(&documents, Wanted { entities: decoder.is_some(), mentions, summary_words })?;
+        let extract = self.config.heads.extract.as_ref().filter(|_| tasks.summary);
+        let (summary_words, cut) = extract.map_or((false, false), |extract| (extract.word.is_some(), extract.cut.is_some()));
+        let mut outputs = self.read_windows(&documents, Wanted { entities: decoder.is_some(), mentions, summary_words, cut })?;
         let mut analyses: Vec<Analysis> = Vec::with_capacity(articles.len());
         for ((article, document), windows) in articles.iter().zip(&documents).zip(&mut outputs) {
             analyses.push(self.decode(article, document, windows, decoder)?);
@@ -250,9 +258,10 @@ impl Analyzer {
             }
         }
         clock.lap(Stage::Tokenise);
-        let read = self.encode(&inputs, |input, hidden| {
+        let inner = self.config.heads.extract.as_ref().filter(|_| wanted.cut).and_then(|extract| extract.cut.as_ref()?.inner);
+        let read = self.encode(self.model.encoder.as_ref(), inner, &inputs, |input, hidden, inner| {
             let (d, w, rows) = &places[input];
-            self.read_window(&documents[*d], *w, rows, hidden, wanted)
+            self.read_window(&documents[*d], *w, rows, hidden, inner, wanted)
         })?;
         for ((d, w, _), window) in places.into_iter().zip(read) {
             out[d][w] = window;
@@ -260,20 +269,27 @@ impl Analyzer {
         Ok(out)
     }
 
-    /// Run rows through the encoder in batches and `read` each one's hidden states; what it makes of them, in order.
+    /// Run rows through the encoder in batches and `read` each one's hidden states, behind the last layer and behind the first
+    /// `inner` where asked for; what it makes of them, in order.
     ///
     /// On the CPU the batches are shared with threads of the surrounding pool that have nothing else to do, so that an
     /// article that is alone has all cores.
-    fn encode<T: Send>(&self, inputs: &[Sequence], read: impl Fn(usize, &[f32]) -> T + Sync) -> Result<Vec<T>> {
+    fn encode<T: Send>(
+        &self,
+        encoder: &dyn Encoder,
+        inner: Option<usize>,
+        inputs: &[Sequence],
+        read: impl Fn(usize, &[f32], &[f32]) -> T + Sync,
+    ) -> Result<Vec<T>> {
         let lengths: Vec<usize> = inputs.iter().map(|s| s.ids.len()).collect();
         let width = self.model.config.hidden_size;
         let one = |batch: &Vec<usize>| -> Result<Vec<(usize, T)>> {
-            let hidden = self.model.encoder.encode(&batch.iter().map(|&i| &inputs[i]).collect::<Vec<_>>())?;
+            let hidden = encoder.states(&batch.iter().map(|&i| &inputs[i]).collect::<Vec<_>>(), inner)?;
             let mut first = 0;
             let read = |&input: &usize| {
-                let states = &hidden[first * width..][..lengths[input] * width];
+                let rows = first * width..(first + lengths[input]) * width;
                 first += lengths[input];
-                (input, read(input, states))
+                (input, read(input, &hidden.last[rows.clone()], hidden.inner.get(rows).unwrap_or_default()))
             };
             Ok(batch.iter().map(read).collect())
         };
@@ -288,10 +304,19 @@ impl Analyzer {
         Ok(answers.into_iter().map(|(_, answer)| answer).collect())
     }
 
-    fn read_window(&self, document: &Document, window: usize, rows: &[Option<usize>], hidden: &[f32], wanted: Wanted) -> WindowOutput {
+    fn read_window(
+        &self,
+        document: &Document,
+        window: usize,
+        rows: &[Option<usize>],
+        hidden: &[f32],
+        inner: &[f32],
+        wanted: Wanted,
+    ) -> WindowOutput {
         let clock = Clock::start();
         let width = self.model.config.hidden_size;
-        let keep = wanted.mentions && window < MENTION_WINDOWS;
+        let cut = wanted.cut && window < CUT_WINDOWS;
+        let keep = cut || (wanted.mentions && window < MENTION_WINDOWS);
         let window = &document.windows[window];
         let mut out = WindowOutput { pooled: vec![0.0; width], ..WindowOutput::default() };
         let mut firsts = Vec::new();
@@ -314,6 +339,9 @@ impl Analyzer {
             if wanted.words() {
                 out.words.push((word, Vec::new()));
                 firsts.extend_from_slice(&hidden[row * width..][..width]);
+                if cut {
+                    out.inner.extend_from_slice(inner.get(row * width..(row + 1) * width).unwrap_or_default());
+                }
             }
         }
         for (_, pieces, sum) in &out.sentences {
@@ -449,8 +477,23 @@ impl Analyzer {
         for window in windows {
             window.words.iter().zip(&window.summary_words).for_each(|((word, _), &share)| words[*word] = Some(share));
         }
-        let scores = summary::Scores { sentences: &scores, words: &words };
-        let summary = summary::extract(document, &scores, config, &Original::new(&article.text), self.options.summary_words);
+        let cut = config.cut.as_ref().map(|cut| {
+            let state = |word: usize| {
+                let found = |w: &&WindowOutput| w.words.binary_search_by_key(&word, |(word, _)| *word).ok();
+                let (window, at) = windows.iter().take(CUT_WINDOWS).find_map(|w| Some((w, found(&w)?)))?;
+                let row = at * width..(at + 1) * width;
+                Some([window.firsts.get(row.clone())?, window.inner.get(row).unwrap_or_default()])
+            };
+            let opening = Opening::new(document, &summary::pool(document), cut, |word| state(word).is_some());
+            let states: Vec<f32> = opening.words.iter().filter_map(|&word| state(word)).flatten().flatten().copied().collect();
+            let clock = Clock::start();
+            let logits = self.model.heads.cut(&states, &opening.sentences).unwrap_or_default();
+            clock.lap(Stage::Heads);
+            (opening, logits)
+        });
+        let cut = cut.as_ref().map(|(opening, logits)| (opening, logits.as_slice()));
+        let scores = summary::Scores { sentences: &scores, words: &words, cut };
+        let summary = summary::summarise(document, &scores, config, &Original::new(&article.text), self.options.summary_words);
         clock.lap(Stage::Decode);
         summary
     }
@@ -492,7 +535,8 @@ impl Analyzer {
         }
         let inputs: Vec<Sequence> = rows.iter_mut().map(|pair| std::mem::take(&mut pair.input)).collect();
         clock.lap(Stage::Tokenise);
-        let features = self.encode(&inputs, |input, hidden| {
+        let encoder = if inputs.is_empty() { self.model.encoder.as_ref() } else { self.model.targeted()? };
+        let features = self.encode(encoder, None, &inputs, |input, hidden, _| {
             let clock = Clock::start();
             let text = &rows[input].text_rows;
             let mut feature = hidden[..width].to_vec();

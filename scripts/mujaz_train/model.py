@@ -42,9 +42,9 @@ class Up(nn.Module):
 class Layer(nn.Module):
     """A post-norm transformer layer with BERT's parameter names."""
 
-    def __init__(self, size, feed_forward, heads, eps):
+    def __init__(self, size, feed_forward, heads, eps, dropout=0.0):
         super().__init__()
-        self.heads = heads
+        self.heads, self.drop = heads, nn.Dropout(dropout)
         self.attention = Attention(size, eps)
         self.intermediate = Up(size, feed_forward)
         self.output = Projection(feed_forward, size, eps)
@@ -56,8 +56,8 @@ class Layer(nn.Module):
         scores = split(part.query(x)) @ split(part.key(x)).transpose(-1, -2) / (size // self.heads) ** 0.5
         weights = scores.masked_fill(~mask[:, None, None, :], -1e9).softmax(-1)
         context = (weights @ split(part.value(x))).transpose(1, 2).reshape(batch, length, size)
-        x = self.attention.output.LayerNorm(x + self.attention.output.dense(context))
-        return self.output.LayerNorm(x + self.output.dense(nn.functional.gelu(self.intermediate.dense(x))))
+        x = self.attention.output.LayerNorm(x + self.drop(self.attention.output.dense(context)))
+        return self.output.LayerNorm(x + self.drop(self.output.dense(nn.functional.gelu(self.intermediate.dense(x)))))
 
 
 class TopicsHead(nn.Module):
@@ -83,11 +83,49 @@ class TopicsHead(nn.Module):
         return logits + said / count.clamp(min=1)[:, None] ** 0.5
 
 
-class StanceHead(nn.Module):
-    """Stance from a pass with the target (claims, unnamed entities) and, with `size`, from its mentions alone."""
+# Matrices of an encoder layer that an adapter changes: its name for each, and the layer's own.
+ADAPTED = {
+    "query": "attention.self.query",
+    "key": "attention.self.key",
+    "value": "attention.self.value",
+    "attention": "attention.output.dense",
+    "up": "intermediate.dense",
+    "down": "output.dense",
+}
 
-    def __init__(self, hidden, size=None):
+
+class LowRank(nn.Module):
+    """A change of a linear layer: `into` [rank, inputs], then `out` [outputs, rank]."""
+
+    def __init__(self, linear, rank):
         super().__init__()
+        self.into, self.out = nn.Linear(linear.in_features, rank, bias=False), nn.Linear(rank, linear.out_features, bias=False)
+        nn.init.zeros_(self.out.weight)
+
+    def forward(self, x):
+        return self.out(self.into(x))
+
+
+class Adapter(nn.ModuleList):
+    """Low-rank changes of an encoder's layers, added to their outputs while `on`: `layer.name.into`, `layer.name.out`."""
+
+    def __init__(self, encoder, rank):
+        layers = encoder.encoder.layer
+        super().__init__(nn.ModuleDict({k: LowRank(layer.get_submodule(own), rank) for k, own in ADAPTED.items()}) for layer in layers)
+        self.on = False
+        for layer, changes in zip(layers, self):
+            for name, own in ADAPTED.items():
+                change = changes[name]
+                layer.get_submodule(own).register_forward_hook(lambda _, x, y, change=change: y + change(x[0]) if self.on else None)
+
+
+class StanceHead(nn.Module):
+    """Stance from a pass with the target (claims, unnamed entities) and, with `size`, from its mentions alone. `adapter`
+    changes the encoder in passes with a target."""
+
+    def __init__(self, hidden, size=None, adapter=None):
+        super().__init__()
+        self.adapter = adapter
         self.dense = nn.Linear(2 * hidden, hidden)
         self.claim, self.entity = nn.Linear(hidden, len(STANCES)), nn.Linear(hidden, len(STANCES))
         if size:
@@ -103,6 +141,28 @@ class StanceHead(nn.Module):
         return self.mention["out"](nn.functional.gelu(self.mention["dense"](features)))
 
 
+class CutHead(nn.Module):
+    """Which words of an article's opening a summary keeps: inter-word layers over hidden states of first pieces, and three
+    logits a word: to keep it, to begin a part with it, and to end one before it."""
+
+    def __init__(self, hidden, config, eps, dropout=0.0):
+        super().__init__()
+        size = config["size"]
+        states = 2 if config.get("inner") else 1  # of the last layer, and of an inner one
+        self.dense, self.sentence = nn.Linear(states * hidden, size), nn.Embedding(config["sentences"], size)
+        self.layer = nn.ModuleList(Layer(size, config["feed_forward"], config["heads"], eps, dropout) for _ in range(config["layers"]))
+        self.out, self.drop = nn.Linear(size, 3), nn.Dropout(dropout)
+        nn.init.zeros_(self.sentence.weight)
+
+    def forward(self, first_pieces, sentences, mask):
+        """[batch, words, hidden or 2 · hidden], the number of each word's sentence, and a mask of real words to logits
+        [batch, words, 3]."""
+        x = nn.functional.gelu(self.dense(self.drop(first_pieces))) + self.sentence(sentences)
+        for layer in self.layer:
+            x = layer(x, mask)
+        return self.out(self.drop(x))
+
+
 class ExtractHead(nn.Module):
     """Sentence scores from sentence means: projection, positions, inter-sentence layers."""
 
@@ -115,6 +175,8 @@ class ExtractHead(nn.Module):
         self.out = nn.Linear(config["size"], 1)
         if config.get("word"):
             self.word = nn.ModuleDict({"dense": nn.Linear(hidden, config["word"]["size"]), "out": nn.Linear(config["word"]["size"], 1)})
+        if config.get("cut"):
+            self.cut = CutHead(hidden, config["cut"], eps)
 
     def of_words(self, first_pieces):
         """[words, hidden] to logits [words]: whether an editor's summary has the word."""
@@ -143,16 +205,29 @@ class Mujaz(nn.Module):
         if config.get("entities"):
             heads["entities"] = nn.Linear(hidden, len(config["entities"]["labels"]))
         if config.get("stance"):
-            heads["stance"] = StanceHead(hidden, config["stance"].get("mention", {}).get("size"))
+            rank = config["stance"].get("adapter", {}).get("rank")
+            heads["stance"] = StanceHead(hidden, config["stance"].get("mention", {}).get("size"), Adapter(encoder, rank) if rank else None)
         if config.get("extract"):
             heads["extract"] = ExtractHead(hidden, config["extract"], eps)
         self.heads = nn.ModuleDict(heads)
 
-    def hidden(self, ids, types, mask):
-        """Hidden states [batch, length, hidden] in f32."""
+    def hidden(self, ids, types, mask, target=False):
+        """Hidden states [batch, length, hidden] in f32; of passes with a `target`, which the adapter changes."""
+        if target and (adapter := self.heads["stance"].adapter) is not None:
+            adapter.on = True
+            try:
+                return self.hidden(ids, types, mask)
+            finally:
+                adapter.on = False
         most = self.encoder.config.type_vocab_size
         kinds = torch.where(types < most, types, types % 2).clamp(max=most - 1)  # without rows for shared words
         return self.encoder(input_ids=ids, token_type_ids=kinds, attention_mask=mask).last_hidden_state.float()
+
+    def openings(self, ids, types, mask):
+        """Hidden states that CutHead reads, in f32: of the last layer and, with "inner", of one inside."""
+        inner = self.mujaz["heads"]["extract"]["cut"].get("inner")
+        states = self.encoder(input_ids=ids, token_type_ids=types, attention_mask=mask, output_hidden_states=bool(inner))
+        return torch.cat([states.last_hidden_state, *([states.hidden_states[inner]] if inner else [])], -1).float()
 
     def pool(self, hidden, groups, count):
         """Means of pieces by group: `groups` [batch, length] holds 0 .. count - 1, or -1 for pieces of no group."""
@@ -217,11 +292,26 @@ def load_encoder(folder, dropout=0.0):
     return AutoModel.from_pretrained(folder, config=config, add_pooling_layer=False, dtype=torch.float32)
 
 
-def load(folder):
-    """A model folder written by `Mujaz.save`, in f32 and ready to evaluate."""
-    mujaz = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))["mujaz"]
-    model = Mujaz(load_encoder(folder), mujaz)
+def tensors(folder):
+    """The tensors of a model folder; those of heads that pack.py packed, as floats again."""
     state = load_file(str(Path(folder) / "model.safetensors"))
-    heads = {k.removeprefix("heads."): v.float() for k, v in state.items() if k.startswith("heads.")}
-    model.heads.load_state_dict(heads)
+    scales = {name: state.pop(name) for name in list(state) if name.endswith(".scale")}
+    for name, scale in scales.items():
+        weight = name.removesuffix(".scale") + ".weight"
+        state[weight] = state[weight].float() * scale[:, None]
+    return state
+
+
+def load(folder, adapter=None):
+    """A model folder written by `Mujaz.save`, in f32 and ready to evaluate. `adapter` is the rank of a new one, which changes
+    nothing yet, where the model has none."""
+    mujaz = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))["mujaz"]
+    if adapter:
+        mujaz["heads"]["stance"].setdefault("adapter", {"rank": adapter})
+    model = Mujaz(load_encoder(folder), mujaz)
+    heads = {k.removeprefix("heads."): v.float() for k, v in tensors(folder).items() if k.startswith("heads.")}
+    missing, unknown = model.heads.load_state_dict(heads, strict=False)
+    missing = [name for name in missing if not (adapter and name.startswith("stance.adapter."))]
+    if missing or unknown:
+        raise SystemExit(f"{folder}: tensors of heads missing: {missing}, unknown: {unknown}")
     return model.eval()

@@ -14,10 +14,26 @@ LONGEST = 120
 PROCLITICS = regex.compile(r"[وف]?(?:[بلك]?(?:ال)?|لل)")
 FUNCTION_WORDS = set("على إلى هذا هذه ذلك تلك الذي التي الذين كان كانت بعد قبل بين خلال حيث عند منذ حتى ليس لكن غير كما أنه".split())
 
+# Words that want another behind them: no part of a shortened sentence ends with one. As in src/tasks/cut.rs.
+HOLDING = set(
+    (
+    "في من على إلى الى عن مع بين بعد قبل خلال منذ حتى عند لدى نحو ضد أمام وراء تحت فوق دون بدون حول عبر وسط ضمن عقب إثر اثر "
+    "أثناء رغم بسبب بحسب حسب وفق وفقا نتيجة أن إن ان أنه إنه أنها إنها بأن لأن لأنه لأنها كأن لكن لكنه لكنها التي الذي الذين "
+    "اللذين اللتين ما لا لم لن لو إذا إذ حيث حين حينما عندما بعدما قبلما فيما بينما كما مما عما أو أم ثم بل و قد سوف كان كانت "
+    "يكون تكون ليس ليست غير سوى إلا كل بعض أي هذا هذه ذلك تلك هؤلاء هو هي هم نحن وهو وهي وهم أحد إحدى أكثر أقل كي لكي عدم عدة "
+    "بضع نفس قال قالت "
+    ).split()
+)
+
 
 def words(text):
     """(start, end) of each word: runs without white space, punctuation marks and symbols alone."""
     return [m.span() for m in WORD.finditer(text)]
+
+
+def holds(word):
+    """Whether a part may not end with a normalised word."""
+    return word in HOLDING or (word[:1] in ("و", "ف") and word[1:] in HOLDING)
 
 
 def sentences(text):

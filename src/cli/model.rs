@@ -53,10 +53,13 @@ fn info(source: &Source) -> anyhow::Result<ExitStatus> {
         writeln!(out, "entities    {}", entities.labels.join(" "))?;
     }
     if let Some(stance) = &mujaz.heads.stance {
-        writeln!(out, "stance      {}", stance.labels.join(" "))?;
+        let adapter = stance.adapter.as_ref().map_or_else(String::new, |adapter| format!("; adapter of rank {}", adapter.rank));
+        writeln!(out, "stance      {}{adapter}", stance.labels.join(" "))?;
     }
     if let Some(extract) = &mujaz.heads.extract {
-        writeln!(out, "summary     {} inter-sentence layers of {}", extract.layers, extract.size)?;
+        let cut =
+            extract.cut.as_ref().map_or_else(String::new, |cut| format!("; {} inter-word layers of {} to cut it", cut.layers, cut.size));
+        writeln!(out, "summary     {} inter-sentence layers of {}{cut}", extract.layers, extract.size)?;
     }
     Ok(ExitStatus::Success)
 }

@@ -145,6 +145,16 @@ pub struct StanceConfig {
     /// Stance toward entities that the article names, read off their mentions; without it they take a pass of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mention: Option<MentionConfig>,
+    /// A change of the encoder in passes with a target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<AdapterConfig>,
+}
+
+/// Low-rank changes of every matrix of the encoder's layers: `heads.stance.adapter.LAYER.NAME.out` times `….into` is added.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AdapterConfig {
+    /// Rows of `into`, columns of `out`.
+    pub rank: usize,
 }
 
 /// Stance from mentions: the mean over their first pieces and the mean over the article, through one inner layer.
@@ -177,6 +187,36 @@ pub struct ExtractConfig {
     /// What is said of single words; a model may lack it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub word: Option<WordConfig>,
+    /// What a summary leaves out of an article's opening; a model may lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<CutConfig>,
+}
+
+/// Which words of an opening a summary keeps: three logits a word from its first piece, through inter-word layers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CutConfig {
+    /// Numbers of a word vector inside the head.
+    pub size: usize,
+    /// Inter-word layers.
+    pub layers: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// Feed-forward size.
+    pub feed_forward: usize,
+    /// The head reads hidden states behind this many layers beside those behind the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inner: Option<usize>,
+    /// Sentences of an opening, page furniture left out.
+    pub sentences: usize,
+    /// Most words of an opening, marks counted.
+    pub words: usize,
+    /// Fewest words of a summary, white space between them; a shorter opening is not cut.
+    pub least: usize,
+    /// Added to the logit of keeping, for each word: more makes longer summaries.
+    pub bias: f32,
+    /// Taken off for each part that begins inside a sentence: more makes fewer cuts.
+    #[serde(default)]
+    pub cost: f32,
 }
 
 /// Whether a summary would have a word: its first piece through one inner layer and a sigmoid.
@@ -202,17 +242,22 @@ impl HeadsConfig {
         let stance = self.stance.as_ref().is_some_and(|s| {
             let known = s.labels.len() == STANCES.len() && STANCES.iter().all(|stance| s.labels.iter().any(|l| l == stance));
             let mention = s.mention.as_ref().is_none_or(|m| m.size > 0 && positive(m.temperature));
-            !known || !positive(s.claim_temperature) || !positive(s.entity_temperature) || !mention
+            let adapter = s.adapter.as_ref().is_none_or(|a| a.rank > 0);
+            !known || !positive(s.claim_temperature) || !positive(s.entity_temperature) || !mention || !adapter
         });
         let extract = self.extract.as_ref().is_some_and(|e| {
             let word = e.word.as_ref().is_none_or(|w| w.size > 0 && w.weight.is_finite() && w.further.is_finite());
-            e.heads == 0 || !e.size.is_multiple_of(e.heads) || e.positions == 0 || !e.lead.is_finite() || !word
+            let cut = e.cut.as_ref().is_none_or(|c| {
+                let sizes = c.heads > 0 && c.size.is_multiple_of(c.heads) && c.feed_forward > 0;
+                sizes && c.sentences > 0 && c.words > 0 && c.least > 0 && c.bias.is_finite() && c.cost.is_finite()
+            });
+            !cut || e.heads == 0 || !e.size.is_multiple_of(e.heads) || e.positions == 0 || !e.lead.is_finite() || !word
         });
         [
             (topics, "topics needs labels and a temperature above 0"),
             (entities, "entities needs the label \"O\" and a temperature above 0"),
-            (stance, "stance needs the labels favor, against, neutral and unrelated, and temperatures and sizes above 0"),
-            (extract, "extract needs positions, a size that its heads divide, and numbers for lead and word"),
+            (stance, "stance needs the labels favor, against, neutral and unrelated, and temperatures, sizes and ranks above 0"),
+            (extract, "extract needs positions, sizes that their heads divide, and numbers for lead, word and cut"),
         ]
         .into_iter()
         .find_map(|(wrong, reason)| wrong.then_some(reason))
@@ -244,6 +289,10 @@ impl Config {
             }
             if mujaz.window < 16 || mujaz.stance_window < 16 {
                 return refuse("windows must hold at least 16 pieces".to_string());
+            }
+            let inner = mujaz.heads.extract.as_ref().and_then(|extract| extract.cut.as_ref()?.inner);
+            if inner.is_some_and(|inner| inner == 0 || inner > config.num_hidden_layers) {
+                return refuse(format!("config.json, mujaz.heads: extract.cut.inner must be 1 to {}", config.num_hidden_layers));
             }
             if let Some(reason) = mujaz.heads.problem() {
                 return refuse(format!("config.json, mujaz.heads: {reason}"));

@@ -2,7 +2,7 @@
 
 use super::config::Config;
 use super::weights::{LayerWeights, LinearWeights, NormWeights, Weights};
-use super::{Encoder, Sequence, type_row};
+use super::{Encoder, Hidden, Sequence, type_row};
 use crate::error::{Error, Result};
 use crate::kernels::{self, After, Aligned, Head, Kernel, Norm, Operand, Out, Packed, Rows, Scratch};
 use crate::stages::{self, Clock, Stage};
@@ -200,17 +200,26 @@ pub struct CpuEncoder {
 }
 
 impl CpuEncoder {
-    /// Read and pack the encoder.
+    /// Read and pack the encoder, layers at the same time.
     pub fn load(weights: &Weights<'_>, config: &Config, kernel: Kernel) -> Result<Self> {
+        let layer = |i| Self::layer(weights, config, kernel, i);
+        Self::with_layers(weights, config, kernel, (0..config.num_hidden_layers).into_par_iter().map(layer).collect::<Result<_>>()?)
+    }
+
+    /// Read and pack the encoder on this thread alone, which may hold what other threads of its pool wait for.
+    pub fn load_alone(weights: &Weights<'_>, config: &Config, kernel: Kernel) -> Result<Self> {
+        let layer = |i| Self::layer(weights, config, kernel, i);
+        Self::with_layers(weights, config, kernel, (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?)
+    }
+
+    fn layer(weights: &Weights<'_>, config: &Config, kernel: Kernel, number: usize) -> Result<Layer> {
+        let read = |name: &str, shape: &[usize]| weights.encoder(&format!("encoder.layer.{number}.{name}"), shape);
+        let layer = LayerWeights::read(config.hidden_size, config.intermediate_size, read)?;
+        Ok(Layer::new(layer, config.num_attention_heads, config.layer_norm_eps, kernel))
+    }
+
+    fn with_layers(weights: &Weights<'_>, config: &Config, kernel: Kernel, layers: Vec<Layer>) -> Result<Self> {
         let hidden = config.hidden_size;
-        let layers = (0..config.num_hidden_layers)
-            .into_par_iter()
-            .map(|i| {
-                let read = |name: &str, shape: &[usize]| weights.encoder(&format!("encoder.layer.{i}.{name}"), shape);
-                let layer = LayerWeights::read(hidden, config.intermediate_size, read)?;
-                Ok(Layer::new(layer, config.num_attention_heads, config.layer_norm_eps, kernel))
-            })
-            .collect::<Result<_>>()?;
         let get = |name: &str, shape: &[usize]| weights.encoder(&format!("embeddings.{name}"), shape);
         Ok(Self {
             word: get("word_embeddings.weight", &[config.vocab_size, hidden])?,
@@ -256,7 +265,7 @@ impl CpuEncoder {
 }
 
 impl Encoder for CpuEncoder {
-    fn encode(&self, batch: &[&Sequence]) -> Result<Vec<f32>> {
+    fn states(&self, batch: &[&Sequence], inner: Option<usize>) -> Result<Hidden> {
         thread_local! {
             static WORK: std::cell::RefCell<Option<Workspace>> = const { std::cell::RefCell::new(None) };
         }
@@ -265,14 +274,18 @@ impl Encoder for CpuEncoder {
         let rows = lengths.iter().sum();
         stages::count(rows, rows);
         let mut x = self.embed(batch)?;
+        let mut tapped = Vec::new();
         clock.lap(Stage::Embed);
         WORK.with_borrow_mut(|slot| {
             let reusable = slot.take().filter(|work| work.kernel == self.kernel);
             let work = slot.insert(reusable.unwrap_or_else(|| Workspace::new(self.kernel, true)));
-            for layer in &self.layers {
+            for (number, layer) in self.layers.iter().enumerate() {
                 layer.forward(&mut x, &lengths, work);
+                if inner == Some(number + 1) {
+                    tapped.clone_from(&x);
+                }
             }
         });
-        Ok(x)
+        Ok(Hidden { last: x, inner: tapped })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::config::{Config, ExtractConfig};
+use super::config::{Config, CutConfig, ExtractConfig};
 use super::cpu::{Dense, Layer, Workspace};
 use super::weights::{LayerWeights, LinearWeights, NormWeights, Weights};
 use crate::data::StanceKind;
@@ -52,8 +52,20 @@ struct Extract {
     layers: Vec<Layer>,
     out: Dense,
     word: Option<TwoLayers>,
+    cut: Option<Cut>,
     config: ExtractConfig,
     epsilon: f32,
+    kernel: Kernel,
+}
+
+/// Which words of an opening a summary keeps.
+struct Cut {
+    dense: Dense,
+    /// Added to the words of each sentence, `[sentences, size]`.
+    sentence: Vec<f32>,
+    layers: Vec<Layer>,
+    out: Dense,
+    config: CutConfig,
     kernel: Kernel,
 }
 
@@ -69,6 +81,13 @@ impl Heads {
         };
         let two_layers = |name: &str, outputs: usize, inner: usize, inputs: usize| -> Result<TwoLayers> {
             Ok(TwoLayers { dense: dense(&format!("{name}.dense"), inner, inputs)?, out: dense(&format!("{name}.out"), outputs, inner)? })
+        };
+        let layers = |name: &str, count: usize, size: usize, inner: usize, attention: usize| -> Result<Vec<Layer>> {
+            let layer = |i: usize| -> Result<Layer> {
+                let read = |tensor: &str, shape: &[usize]| weights.get(&format!("heads.{name}.layer.{i}.{tensor}"), shape);
+                Ok(Layer::new(LayerWeights::read(size, inner, read)?, attention, config.layer_norm_eps, kernel))
+            };
+            (0..count).map(layer).collect()
         };
         let topics = match &heads.topics {
             Some(topics) => {
@@ -100,13 +119,17 @@ impl Heads {
         let extract = match &heads.extract {
             Some(extract) => {
                 let size = extract.size;
-                let layers = (0..extract.layers)
-                    .map(|i| {
-                        let read = |name: &str, shape: &[usize]| weights.get(&format!("heads.extract.layer.{i}.{name}"), shape);
-                        let layer = LayerWeights::read(size, extract.feed_forward, read)?;
-                        Ok(Layer::new(layer, extract.heads, config.layer_norm_eps, kernel))
-                    })
-                    .collect::<Result<_>>()?;
+                let cut = match &extract.cut {
+                    Some(cut) => Some(Cut {
+                        dense: dense("extract.cut.dense", cut.size, hidden * (1 + usize::from(cut.inner.is_some())))?,
+                        sentence: weights.get("heads.extract.cut.sentence.weight", &[cut.sentences, cut.size])?,
+                        layers: layers("extract.cut", cut.layers, cut.size, cut.feed_forward, cut.heads)?,
+                        out: dense("extract.cut.out", 3, cut.size)?,
+                        config: cut.clone(),
+                        kernel,
+                    }),
+                    None => None,
+                };
                 Some(Extract {
                     project: dense("extract.project", size, hidden)?,
                     positions: weights.get("heads.extract.positions.weight", &[extract.positions, size])?,
@@ -114,12 +137,13 @@ impl Heads {
                         scale: weights.get("heads.extract.norm.weight", &[size])?,
                         shift: weights.get("heads.extract.norm.bias", &[size])?,
                     },
-                    layers,
+                    layers: layers("extract", extract.layers, size, extract.feed_forward, extract.heads)?,
                     out: dense("extract.out", 1, size)?,
                     word: match &extract.word {
                         Some(word) => Some(two_layers("extract.word", 1, word.size, hidden)?),
                         None => None,
                     },
+                    cut,
                     config: extract.clone(),
                     epsilon: config.layer_norm_eps,
                     kernel,
@@ -172,6 +196,24 @@ impl Heads {
     /// A logit for each word, whether a summary would have it, for the hidden states of first pieces `[words, hidden]`.
     pub fn summary_words(&self, first_pieces: &[f32]) -> Option<Vec<f32>> {
         Some(self.extract.as_ref()?.word.as_ref()?.apply(first_pieces))
+    }
+
+    /// Logits `[words, 3]` for the words of an opening, from the hidden states of their first pieces, `[words, hidden]`, or
+    /// `[words, 2 · hidden]` with those of an inner layer behind them, and the number of each one's sentence: that a summary
+    /// keeps it, that it begins a part, and that a part ends before it.
+    pub fn cut(&self, first_pieces: &[f32], sentences: &[usize]) -> Option<Vec<f32>> {
+        let head = self.extract.as_ref()?.cut.as_ref()?;
+        let size = head.config.size;
+        let mut x = head.dense.apply_gelu(first_pieces);
+        for (word, sentence) in x.chunks_exact_mut(size).zip(sentences) {
+            let own = &head.sentence[(*sentence).min(head.config.sentences - 1) * size..][..size];
+            word.iter_mut().zip(own).for_each(|(x, own)| *x += own);
+        }
+        let mut work = Workspace::new(head.kernel, false);
+        for layer in &head.layers {
+            layer.forward(&mut x, &[sentences.len()], &mut work);
+        }
+        Some(head.out.apply(&x))
     }
 
     /// A logit for each sentence of a document, from its mean hidden states `[sentences, hidden]` in order.

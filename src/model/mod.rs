@@ -16,7 +16,7 @@ pub use tokenizer::Tokenizer;
 
 use crate::error::{Error, Result};
 use crate::kernels::{Kernel, Precision};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// One row of input: `ids` and `types` (0 to 3) of the same length.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,11 +33,24 @@ fn type_row(kind: u8, rows: usize) -> usize {
     if kind < rows { kind } else { (kind % 2).min(rows - 1) }
 }
 
+/// Hidden states of every piece of every sequence, one after the other: `[Σ lengths, hidden]`, row-major.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Hidden {
+    /// Of the last layer.
+    pub last: Vec<f32>,
+    /// Of a layer inside; empty where none was asked for.
+    pub inner: Vec<f32>,
+}
+
 /// What computes hidden states: the CPU kernels, or candle on whatever device it has.
 pub trait Encoder: Send + Sync {
-    /// Hidden states of the last layer for every piece of every sequence, one after the other:
-    /// `[Σ lengths, hidden]`, row-major.
-    fn encode(&self, batch: &[&Sequence]) -> Result<Vec<f32>>;
+    /// Hidden states behind the last layer and behind the first `inner` layers, where asked for.
+    fn states(&self, batch: &[&Sequence], inner: Option<usize>) -> Result<Hidden>;
+
+    /// Hidden states of the last layer alone.
+    fn encode(&self, batch: &[&Sequence]) -> Result<Vec<f32>> {
+        Ok(self.states(batch, None)?.last)
+    }
 }
 
 /// Where to compute.
@@ -86,6 +99,17 @@ pub struct Model {
     pub heads: Heads,
     /// What multiplies on the CPU; `None` where candle does.
     pub kernel: Option<Kernel>,
+    /// The encoder with the adapter, read when a pass with a target first needs it; what went wrong, if it did.
+    adapted: OnceLock<Result<Box<dyn Encoder>, String>>,
+    origin: Origin,
+}
+
+/// Where a model came from, to read its adapter.
+struct Origin {
+    source: Source,
+    device: Device,
+    config: Vec<u8>,
+    bytes: usize,
 }
 
 impl Model {
@@ -110,7 +134,32 @@ impl Model {
             return Err(Error::model(&name, reason));
         }
         let (encoder, heads, kernel) = computing?;
-        Ok(Arc::new(Self { config, tokenizer, encoder, heads, kernel }))
+        let origin = Origin { source: source.clone(), device: device.clone(), config: files.config.to_vec(), bytes: files.weights.len() };
+        Ok(Arc::new(Self { config, tokenizer, encoder, heads, kernel, adapted: OnceLock::new(), origin }))
+    }
+
+    /// The encoder of passes with a stance target: the model's own, or that with its adapter.
+    pub fn targeted(&self) -> Result<&dyn Encoder> {
+        let heads = self.config.mujaz.as_ref().map(|mujaz| &mujaz.heads);
+        let Some(adapter) = heads.and_then(|heads| heads.stance.as_ref()?.adapter.as_ref()) else { return Ok(self.encoder.as_ref()) };
+        let adapted = self.adapted.get_or_init(|| self.load_adapted(adapter.rank).map_err(|e| e.to_string()));
+        adapted.as_deref().map_err(|reason| Error::model(&self.origin.source.to_string(), reason.clone()))
+    }
+
+    /// Other threads of the pool may wait for this: it shares no work with them.
+    fn load_adapted(&self, rank: usize) -> Result<Box<dyn Encoder>> {
+        let (files, name) = (self.origin.source.open()?, self.origin.source.to_string());
+        if *files.config != self.origin.config || files.weights.len() != self.origin.bytes {
+            return Err(Error::model(&name, "its files changed while it was in use; start again".to_string()));
+        }
+        let weights = weights::Weights::parse(&files.weights, &name)?.adapted(rank);
+        Ok(match (self.kernel, tensor::device(&self.origin.device)?) {
+            (None, Some(device)) => Box::new(tensor::CandleEncoder::load(&weights, &self.config, device)?),
+            (kernel, _) => {
+                let kernel = kernel.map_or_else(|| Kernel::choose(None), Ok).map_err(|e| Error::model(&name, e))?;
+                Box::new(cpu::CpuEncoder::load_alone(&weights, &self.config, kernel)?)
+            }
+        })
     }
 
     fn load_computing(

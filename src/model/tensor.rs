@@ -2,7 +2,7 @@
 
 use super::config::Config;
 use super::weights::{LayerWeights, LinearWeights, NormWeights, Weights};
-use super::{Device, Encoder, Sequence};
+use super::{Device, Encoder, Hidden, Sequence};
 use crate::error::{Error, Result};
 use crate::stages;
 use candle_core::{D, DType, Device as CandleDevice, Tensor};
@@ -124,8 +124,9 @@ impl CandleEncoder {
         })
     }
 
-    /// Hidden states `[batch, longest, hidden]` of padded input; rows past a sequence's end mean nothing.
-    fn forward(&self, batch: &[&Sequence], longest: usize) -> Result<Tensor> {
+    /// Hidden states `[batch, longest, hidden]` of padded input, behind the last layer and behind the first `inner`; rows past a
+    /// sequence's end mean nothing.
+    fn forward(&self, batch: &[&Sequence], longest: usize, inner: Option<usize>) -> Result<(Tensor, Option<Tensor>)> {
         let kinds = self.kind.dim(0)?;
         let (mut ids, mut types, mut positions, mut mask) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for sequence in batch {
@@ -146,13 +147,17 @@ impl CandleEncoder {
         let embedded = (look_up(&self.word, ids)? + look_up(&self.position, positions)?)?;
         let mut x = self.norm.forward(&(embedded + look_up(&self.kind, types)?)?)?;
         let mask = Tensor::from_vec(mask, (shape.0, 1, 1, longest), &self.device)?;
-        for layer in &self.layers {
+        let mut tapped = None;
+        for (number, layer) in self.layers.iter().enumerate() {
             let attention = layer.out.forward(&self.attend(&layer.qkv.forward(&x)?, &mask)?)?;
             x = layer.attention_norm.forward(&(x + attention)?)?;
             let wide = layer.up.forward(&x)?.gelu_erf()?;
             x = layer.output_norm.forward(&(&x + layer.down.forward(&wide)?)?)?;
+            if inner == Some(number + 1) {
+                tapped = Some(x.clone());
+            }
         }
-        Ok(x)
+        Ok((x, tapped))
     }
 
     fn attend(&self, qkv: &Tensor, mask: &Tensor) -> Result<Tensor> {
@@ -172,18 +177,22 @@ impl CandleEncoder {
 }
 
 impl Encoder for CandleEncoder {
-    fn encode(&self, batch: &[&Sequence]) -> Result<Vec<f32>> {
+    fn states(&self, batch: &[&Sequence], inner: Option<usize>) -> Result<Hidden> {
         let longest = batch.iter().map(|s| s.ids.len()).max().unwrap_or(0);
         if longest == 0 {
-            return Ok(Vec::new());
+            return Ok(Hidden::default());
         }
         stages::count(batch.iter().map(|s| s.ids.len()).sum(), batch.len() * longest);
-        let hidden = self.forward(batch, longest)?.to_dtype(DType::F32)?.to_device(&CandleDevice::Cpu)?;
-        let mut out = Vec::new();
-        for (i, sequence) in batch.iter().enumerate() {
-            let rows = hidden.get(i)?.narrow(0, 0, sequence.ids.len())?;
-            out.extend(rows.flatten_all()?.to_vec1::<f32>()?);
-        }
-        Ok(out)
+        let (last, tapped) = self.forward(batch, longest, inner)?;
+        let packed = |padded: Tensor| -> Result<Vec<f32>> {
+            let padded = padded.to_dtype(DType::F32)?.to_device(&CandleDevice::Cpu)?;
+            let mut out = Vec::new();
+            for (i, sequence) in batch.iter().enumerate() {
+                let rows = padded.get(i)?.narrow(0, 0, sequence.ids.len())?;
+                out.extend(rows.flatten_all()?.to_vec1::<f32>()?);
+            }
+            Ok(out)
+        };
+        Ok(Hidden { last: packed(last)?, inner: tapped.map(packed).transpose()?.unwrap_or_default() })
     }
 }

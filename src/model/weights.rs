@@ -1,4 +1,4 @@
-//! `model.safetensors`: named tensors in f32, f16 or bf16, read as f32.
+//! `model.safetensors`: named tensors in f32, f16 or bf16, or matrices in i8 with a scale a row (`scripts/pack.py`), read as f32.
 
 use crate::error::{Error, Result};
 use half::slice::HalfFloatSliceExt;
@@ -10,7 +10,19 @@ pub struct Weights<'a> {
     tensors: SafeTensors<'a>,
     prefix: &'static str,
     model: String,
+    /// Rank of the changes that are added to the encoder's matrices; 0 for none.
+    rank: usize,
 }
+
+/// The encoder's matrices that an adapter changes, and its names for them.
+const ADAPTED: [(&str, &str); 6] = [
+    ("attention.self.query.weight", "query"),
+    ("attention.self.key.weight", "key"),
+    ("attention.self.value.weight", "value"),
+    ("attention.output.dense.weight", "attention"),
+    ("intermediate.dense.weight", "up"),
+    ("output.dense.weight", "down"),
+];
 
 /// Prefixes that the encoder's tensors stand under, by the class that saved them.
 const PREFIXES: [&str; 6] = ["", "bert.", "roberta.", "encoder_model.", "model.", "base_model."];
@@ -24,11 +36,36 @@ impl<'a> Weights<'a> {
             .into_iter()
             .find(|prefix| tensors.tensor(&format!("{prefix}{probe}")).is_ok())
             .ok_or_else(|| Error::model(model, format!("model.safetensors has no tensor {probe}; is it a BERT or RoBERTa encoder?")))?;
-        Ok(Self { tensors, prefix, model: model.to_string() })
+        Ok(Self { tensors, prefix, model: model.to_string(), rank: 0 })
+    }
+
+    /// The encoder as passes with a target see it: with the changes of `heads.stance.adapter`, of this rank.
+    pub fn adapted(self, rank: usize) -> Self {
+        Self { rank, ..self }
     }
 
     /// A tensor of the encoder, by its name below the model's prefix.
     pub fn encoder(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        let mut weight = self.plain(name, shape)?;
+        let change = || {
+            let (layer, name) = name.strip_prefix("encoder.layer.")?.split_once('.')?;
+            let (_, own) = ADAPTED.iter().find(|(matrix, _)| *matrix == name)?;
+            Some(format!("heads.stance.adapter.{layer}.{own}"))
+        };
+        if let (1.., &[outputs, inputs], Some(change)) = (self.rank, shape, change()) {
+            let out = self.get(&format!("{change}.out.weight"), &[outputs, self.rank])?;
+            let into = self.get(&format!("{change}.into.weight"), &[self.rank, inputs])?;
+            for (row, factors) in weight.chunks_exact_mut(inputs).zip(out.chunks_exact(self.rank)) {
+                for (factor, into) in factors.iter().zip(into.chunks_exact(inputs)) {
+                    row.iter_mut().zip(into).for_each(|(x, into)| *x += factor * into);
+                }
+            }
+        }
+        Ok(weight)
+    }
+
+    /// A tensor of the encoder as it is in the file.
+    fn plain(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let full = format!("{}{name}", self.prefix);
         match self.get(&full, shape) {
             Err(_) if name.contains("LayerNorm") && self.tensors.tensor(&full).is_err() => {
@@ -51,7 +88,15 @@ impl<'a> Weights<'a> {
             Dtype::F32 => data.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect(),
             Dtype::F16 => widened(data, f16::from_le_bytes, |halves, out| halves.convert_to_f32_slice(out)),
             Dtype::BF16 => widened(data, bf16::from_le_bytes, |halves, out| halves.convert_to_f32_slice(out)),
-            other => return Err(Error::model(&self.model, format!("tensor {name} is {other:?}; only f32, f16 and bf16 are read"))),
+            Dtype::I8 if shape.len() == 2 => {
+                let scales = self.get(&format!("{}.scale", name.strip_suffix(".weight").unwrap_or(name)), &shape[..1])?;
+                let rows = data.chunks_exact(shape[1].max(1)).zip(scales);
+                rows.flat_map(|(row, scale)| row.iter().map(move |&byte| f32::from(byte.cast_signed()) * scale)).collect()
+            }
+            other => {
+                let reason = format!("tensor {name} is {other:?}; only f32, f16, bf16 and matrices of i8 with scales are read");
+                return Err(Error::model(&self.model, reason));
+            }
         })
     }
 
@@ -138,5 +183,56 @@ impl LayerWeights {
             down: linear("output.dense", hidden, intermediate)?,
             output_norm: norm("output.LayerNorm")?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use safetensors::tensor::TensorView;
+    use std::collections::HashMap;
+
+    fn bytes(tensors: &[(&str, Dtype, &[usize], &[u8])]) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+        let word: &[u8] = &[0; 4];
+        let probe = ("embeddings.word_embeddings.weight", Dtype::F32, &[1usize, 1] as &[usize], word);
+        let views = tensors
+            .iter()
+            .chain([&probe])
+            .map(|&(name, dtype, shape, data)| Ok((name.to_string(), TensorView::new(dtype, shape.to_vec(), data)?)));
+        let views: HashMap<String, TensorView<'_>> = views.collect::<Result<_, safetensors::SafeTensorError>>()?;
+        Ok(safetensors::serialize(views, None)?)
+    }
+
+    fn floats(values: &[f32]) -> Vec<u8> {
+        values.iter().flat_map(|x| x.to_le_bytes()).collect()
+    }
+
+    #[test]
+    fn eight_bits_have_a_scale_a_row() -> Result<(), Box<dyn std::error::Error>> {
+        let (rows, scales) = ([127u8, 0, 129, 1], floats(&[0.5, 2.0]));
+        let matrix = ("heads.a.weight", Dtype::I8, &[2usize, 2] as &[usize], &rows as &[u8]);
+        let whole = bytes(&[matrix, ("heads.a.scale", Dtype::F32, &[2], &scales)])?;
+        assert_eq!(Weights::parse(&whole, "m")?.get("heads.a.weight", &[2, 2])?, [63.5, 0.0, -254.0, 2.0]);
+        let alone = bytes(&[matrix])?;
+        let error = Weights::parse(&alone, "m")?.get("heads.a.weight", &[2, 2]).err().map(|e| e.to_string());
+        assert_eq!(error.as_deref(), Some("model m: model.safetensors has no tensor heads.a.scale"));
+        Ok(())
+    }
+
+    #[test]
+    fn an_adapter_is_added_to_its_matrix_alone() -> Result<(), Box<dyn std::error::Error>> {
+        let (plain, out, into) = (floats(&[1.0, 2.0, 3.0, 4.0]), floats(&[1.0, 10.0]), floats(&[0.5, 0.25]));
+        let file = bytes(&[
+            ("encoder.layer.0.output.dense.weight", Dtype::F32, &[2, 2], &plain),
+            ("encoder.layer.0.attention.output.LayerNorm.weight", Dtype::F32, &[2], &out),
+            ("heads.stance.adapter.0.down.out.weight", Dtype::F32, &[2, 1], &out),
+            ("heads.stance.adapter.0.down.into.weight", Dtype::F32, &[1, 2], &into),
+        ])?;
+        let read = |rank: usize, name: &str, shape: &[usize]| Weights::parse(&file, "m")?.adapted(rank).encoder(name, shape);
+        assert_eq!(read(0, "encoder.layer.0.output.dense.weight", &[2, 2])?, [1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(read(1, "encoder.layer.0.output.dense.weight", &[2, 2])?, [1.5, 2.25, 8.0, 6.5]);
+        assert_eq!(read(1, "encoder.layer.0.attention.output.LayerNorm.weight", &[2])?, [1.0, 10.0]);
+        assert!(read(2, "encoder.layer.0.output.dense.weight", &[2, 2]).is_err(), "a rank that the file does not have");
+        Ok(())
     }
 }

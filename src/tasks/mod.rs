@@ -1,5 +1,6 @@
 //! From head outputs to answers, one module a task.
 
+pub mod cut;
 pub mod entities;
 pub mod mentions;
 pub mod passages;

@@ -1,11 +1,13 @@
 //! Extractive summaries: the best sentences that fit the word limit, without repetition or page furniture.
 
+use super::cut::Opening;
 use crate::data::Summary;
 use crate::model::config::ExtractConfig;
 use crate::pipeline::document::{DocSentence, Document, Field};
 use crate::text::asides;
 use crate::text::normalise::Original;
 use std::collections::HashSet;
+use std::ops::Range;
 
 /// Sentences after the best one are added while the summary stays within the limit divided by this: editors write about
 /// 25 words where the default allows 50.
@@ -48,6 +50,8 @@ pub struct Scores<'a> {
     pub sentences: &'a [f32],
     /// For each word, how likely a summary is to have it; `None` where that is not known.
     pub words: &'a [Option<f32>],
+    /// The article's opening and what to cut of it; `None` for a model that cuts nothing.
+    pub cut: Option<(&'a Opening, &'a [f32])>,
 }
 
 impl Scores<'_> {
@@ -59,14 +63,55 @@ impl Scores<'_> {
     }
 }
 
-/// Choose sentences by `scores` within `limit` words. `original` is the article's text. The summary is never empty when the
-/// text has a word.
-pub fn extract(document: &Document, scores: &Scores<'_>, config: &ExtractConfig, original: &Original<'_>, limit: usize) -> Summary {
+/// Sentences that a summary may be made of: those of the text that are news, or all where none are.
+pub fn pool(document: &Document) -> Vec<usize> {
     let title = title_words(document);
-    let mut pool: Vec<usize> = candidates(document, |s| !s.boilerplate && !is_byline(document, s) && !repeats_title(document, s, &title));
-    if pool.is_empty() {
-        pool = candidates(document, |_| true);
+    let news = candidates(document, |s| !s.boilerplate && !is_byline(document, s) && !repeats_title(document, s, &title));
+    if news.is_empty() { candidates(document, |_| true) } else { news }
+}
+
+/// What stays of the opening, or sentences by `scores` where too little of it can, within `limit` words. `original` is the
+/// article's text. The summary is never empty when the text has a word.
+pub fn summarise(document: &Document, scores: &Scores<'_>, config: &ExtractConfig, original: &Original<'_>, limit: usize) -> Summary {
+    let cut = scores.cut.zip(config.cut.as_ref());
+    let parts = cut.and_then(|((opening, logits), cut)| opening.parts(document, logits, cut, limit));
+    match parts.map(|parts| shorten_all(&spans_of_parts(document, parts), original, limit)) {
+        Some(spans) if !spans.is_empty() => written(spans, original),
+        _ => extract(document, scores, config, original, limit),
     }
+}
+
+/// Code points of parts of the normalised text, none of which overlap: a character such as ㏂ may hold the end of one and the
+/// beginning of the next. The و of a first sentence that leans on one before it goes.
+fn spans_of_parts(document: &Document, mut parts: Vec<Range<usize>>) -> Vec<(usize, usize)> {
+    let text = document.text.text();
+    if let Some(first) = parts.first_mut() {
+        let opens = document.sentences.iter().find(|s| s.field == Field::Text && s.bytes.start == first.start);
+        if opens.is_some_and(|s| is_dangling(document, s)) && text[first.clone()].starts_with('و') {
+            first.start += 'و'.len_utf8();
+        }
+    }
+    let mut out: Vec<(usize, usize)> = Vec::new();
+    for part in parts {
+        let (start, end) = document.text.original_span(part.start, part.end);
+        let start = start.max(out.last().map_or(0, |last| last.1));
+        if start < end {
+            out.push((start, end));
+        }
+    }
+    out
+}
+
+/// The text of some spans.
+fn written(spans: Vec<(usize, usize)>, original: &Original<'_>) -> Summary {
+    let parts = spans.iter().filter_map(|&(start, end)| original.slice(start, end));
+    let parts: Vec<String> = parts.map(|s| s.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    Summary { text: parts.join(" "), method: "extractive".to_string(), spans }
+}
+
+/// Choose sentences by `scores` within `limit` words.
+fn extract(document: &Document, scores: &Scores<'_>, config: &ExtractConfig, original: &Original<'_>, limit: usize) -> Summary {
+    let mut pool = pool(document);
     let mut rank = scores.sentences.to_vec();
     let shares: Vec<_> = document.sentences.iter().map(|s| scores.words_of(document, s).zip(config.word.as_ref())).collect();
     for (place, &i) in pool.iter().enumerate() {
@@ -104,12 +149,7 @@ pub fn extract(document: &Document, scores: &Scores<'_>, config: &ExtractConfig,
     }
     chosen.sort_by_key(|&(i, _)| i);
     let spans: Vec<(usize, usize)> = chosen.into_iter().flat_map(|(_, spans)| spans).collect();
-    let parts: Vec<String> = spans
-        .iter()
-        .filter_map(|&(start, end)| original.slice(start, end))
-        .map(|s| s.split_whitespace().collect::<Vec<_>>().join(" "))
-        .collect();
-    Summary { text: parts.join(" "), method: "extractive".to_string(), spans }
+    written(spans, original)
 }
 
 fn candidates(document: &Document, keep: impl Fn(&DocSentence) -> bool) -> Vec<usize> {
@@ -212,7 +252,7 @@ mod tests {
     use crate::model::config::WordConfig;
 
     fn config(lead: f32) -> ExtractConfig {
-        ExtractConfig { size: 4, layers: 1, heads: 1, feed_forward: 4, positions: 4, lead, word: None }
+        ExtractConfig { size: 4, layers: 1, heads: 1, feed_forward: 4, positions: 4, lead, word: None, cut: None }
     }
 
     #[test]
@@ -220,7 +260,7 @@ mod tests {
         let model = crate::model::Model::load(&crate::model::Source::Bundled, &crate::model::Device::Cpu, None)?;
         let summary = |text: &str, limit: usize| -> crate::Result<Summary> {
             let document = Document::new(&crate::Article::new(text), &model.tokenizer, model.config.mujaz()?);
-            let scores = Scores { sentences: &vec![0.0; document.sentences.len()], words: &[] };
+            let scores = Scores { sentences: &vec![0.0; document.sentences.len()], words: &[], cut: None };
             Ok(extract(&document, &scores, &config(1.0), &Original::new(text), limit))
         };
         let text = "دبي (CNN)-- أعلنت مصادر سورية الأربعاء، أن المسلحين، وعددهم كبير، انسحبوا.";
@@ -241,7 +281,7 @@ mod tests {
         let text = [sentence(10, "مدينة"), sentence(10, "وزير"), sentence(20, "جامعة")].join("\n");
         let document = Document::new(&crate::Article::new(text.clone()), &model.tokenizer, model.config.mujaz()?);
         let words = |limit: usize| {
-            let scores = Scores { sentences: &[3.0, 2.0, 1.0], words: &[] };
+            let scores = Scores { sentences: &[3.0, 2.0, 1.0], words: &[], cut: None };
             let summary = extract(&document, &scores, &config(0.0), &Original::new(&text), limit);
             summary.text.split_whitespace().count()
         };
@@ -259,7 +299,7 @@ mod tests {
         let words: Vec<Option<f32>> = (0..document.words.len()).map(|word| (word != 2).then(|| of(word))).collect();
         let best = |weight: f32, further: f32, limit: usize| {
             let config = ExtractConfig { word: Some(WordConfig { size: 1, weight, further }), ..config(0.0) };
-            extract(&document, &Scores { sentences: &[0.2, 0.1, 0.0], words: &words }, &config, &Original::new(text), limit).text
+            extract(&document, &Scores { sentences: &[0.2, 0.1, 0.0], words: &words, cut: None }, &config, &Original::new(text), limit).text
         };
         let first = "وصل الوفد إلى المدينة.";
         assert_eq!(best(0.0, 0.0, 4), first);

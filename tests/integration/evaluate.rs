@@ -191,6 +191,9 @@ fn heads_that_a_model_lacks_are_said_and_passed_by() {
         ("/mujaz/heads/extract/heads", json!(0)),
         ("/mujaz/heads/stance/labels", json!(["agree", "disagree", "neutral", "unrelated"])),
         ("/mujaz/heads/topics/temperature", json!(0.0)),
+        ("/mujaz/heads/stance/adapter/rank", json!(0)),
+        ("/mujaz/heads/extract/cut/heads", json!(5)),
+        ("/mujaz/heads/extract/cut/inner", json!(3)),
         ("/position_embedding_type", json!("relative_key")),
     ] {
         let mut changed = config.clone();

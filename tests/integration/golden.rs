@@ -27,6 +27,8 @@ struct Row {
     mention: Vec<f32>,
     #[serde(default)]
     summary_words: Vec<f32>,
+    #[serde(default)]
+    cut: Vec<f32>,
 }
 
 fn read(path: &str) -> Vec<Row> {
@@ -38,26 +40,34 @@ fn furthest(got: &[f32], want: &[f32]) -> f32 {
     got.iter().zip(want).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
-/// Largest differences of hidden states and logits; `numbers` of each hidden state are in the golden file.
-fn compare(model: &Model, encoder: &dyn Encoder, rows: &[Row], numbers: usize) -> (f32, f32) {
+/// Largest differences of hidden states and logits; `numbers` of each hidden state are in the golden file. `targeted` is the
+/// encoder of passes with a target.
+fn compare(model: &Model, encoder: &dyn Encoder, targeted: &dyn Encoder, rows: &[Row], numbers: usize) -> (f32, f32) {
     let width = model.config.hidden_size;
+    let extract = model.config.mujaz().unwrap().heads.extract.as_ref().unwrap();
+    let inner = extract.cut.as_ref().and_then(|cut| cut.inner);
     let (mut hidden_error, mut head_error) = (0.0f32, 0.0f32);
     let inputs: Vec<Sequence> = rows.iter().map(|r| Sequence { ids: r.ids.clone(), types: r.types.clone() }).collect();
-    let all = encoder.encode(&inputs.iter().collect::<Vec<_>>()).unwrap();
+    let inputs: Vec<&Sequence> = inputs.iter().collect();
+    let all = encoder.states(&inputs, inner).unwrap();
+    assert_eq!(encoder.encode(&inputs).unwrap(), all.last);
+    let pairs = targeted.encode(&inputs).unwrap();
     let mut first = 0;
     for row in rows {
         let length = row.ids.len();
-        let hidden = &all[first * width..(first + length) * width];
+        let states = first * width..(first + length) * width;
+        let (hidden, pair) = (&all.last[states.clone()], &pairs[states.clone()]);
         first += length;
         let kept: Vec<f32> = hidden.chunks(width).flat_map(|piece| piece[..numbers].to_vec()).collect();
         hidden_error = hidden_error.max(furthest(&kept, &row.hidden));
-        let mean = |rows: &[usize]| -> Vec<f32> {
-            (0..width).map(|i| rows.iter().map(|r| hidden[r * width + i]).sum::<f32>() / rows.len().max(1) as f32).collect()
+        let mean_of = |states: &[f32], rows: &[usize]| -> Vec<f32> {
+            (0..width).map(|i| rows.iter().map(|r| states[r * width + i]).sum::<f32>() / rows.len().max(1) as f32).collect()
         };
+        let mean = |rows: &[usize]| mean_of(hidden, rows);
         let everything: Vec<usize> = (0..length).collect();
         let typed: Vec<usize> = everything.iter().copied().filter(|&i| row.types[i] % 2 == 1).collect();
-        let mut feature = hidden[..width].to_vec();
-        feature.extend(mean(if typed.is_empty() { &everything } else { &typed }));
+        let mut feature = pair[..width].to_vec();
+        feature.extend(mean_of(pair, if typed.is_empty() { &everything } else { &typed }));
         let groups = length.min(((length - 1) * 3 / length) + 1);
         let sentences: Vec<f32> =
             (0..groups).flat_map(|g| mean(&everything.iter().copied().filter(|i| i * 3 / length == g).collect::<Vec<_>>())).collect();
@@ -77,6 +87,12 @@ fn compare(model: &Model, encoder: &dyn Encoder, rows: &[Row], numbers: usize) -
         if !row.summary_words.is_empty() {
             head_error = head_error.max(furthest(&heads.summary_words(hidden).unwrap(), &row.summary_words));
         }
+        if let Some(cut) = &extract.cut {
+            let inner = all.inner.get(states).unwrap_or_default();
+            let both = hidden.chunks(width).zip(inner.chunks(width)).flat_map(|(last, inner)| [last, inner].concat());
+            let sentences: Vec<usize> = (0..length).map(|i| (i * 3 / length).min(cut.sentences - 1)).collect();
+            head_error = head_error.max(furthest(&heads.cut(&both.collect::<Vec<_>>(), &sentences).unwrap(), &row.cut));
+        }
         if row.extract.len() == groups && length >= 3 {
             head_error = head_error.max(furthest(&heads.extract(&sentences).unwrap(), &row.extract));
         }
@@ -86,14 +102,17 @@ fn compare(model: &Model, encoder: &dyn Encoder, rows: &[Row], numbers: usize) -
 
 fn check(name: &str, source: &Source, rows: &[Row], numbers: usize) {
     let candle = Model::load(source, &Device::CandleCpu, None).unwrap();
-    let (hidden, heads) = compare(&candle, candle.encoder.as_ref(), rows, numbers);
+    let (hidden, heads) = compare(&candle, candle.encoder.as_ref(), candle.targeted().unwrap(), rows, numbers);
     println!("{name}: candle differs from PyTorch by {hidden:.1e} (hidden states), {heads:.1e} (heads)");
     assert!(hidden < TOLERANCE && heads < TOLERANCE);
     let files = source.open().unwrap();
-    let weights = mujaz::model::weights::Weights::parse(&files.weights, name).unwrap();
+    let weights = || mujaz::model::weights::Weights::parse(&files.weights, name).unwrap();
+    let adapter = candle.config.mujaz().unwrap().heads.stance.as_ref().unwrap().adapter.clone();
     for kernel in Kernel::available() {
-        let encoder = CpuEncoder::load(&weights, &candle.config, kernel).unwrap();
-        let (hidden, heads) = compare(&candle, &encoder, rows, numbers);
+        let encoder = CpuEncoder::load(&weights(), &candle.config, kernel).unwrap();
+        let adapted = adapter.as_ref().map(|adapter| weights().adapted(adapter.rank)).unwrap_or_else(weights);
+        let targeted = CpuEncoder::load_alone(&adapted, &candle.config, kernel).unwrap();
+        let (hidden, heads) = compare(&candle, &encoder, &targeted, rows, numbers);
         println!("{name}: {kernel} differs from PyTorch by {hidden:.1e} (hidden states), {heads:.1e} (heads)");
         let tolerance = match kernel.precision() {
             Precision::F32 => TOLERANCE,

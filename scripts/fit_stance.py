@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""Train stance toward claims (and entities that an article does not name) alone: the head, and a low-rank change of the
+encoder that passes with a target use and no other pass does. All else of the model stays as it is.
+
+Prints dev scores before and after, keeps checkpoints, resumes, and writes the model with its adapter. Calibrate afterwards.
+
+    python scripts/fit_stance.py --model work/model --data work/data --out work/stance --minutes 40
+"""
+
+import argparse
+import random
+import sys
+import time
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).parent))
+from finetune import check_data, endless, evaluate, stance_loss
+from mujaz_train import batches
+from mujaz_train.corpus import read_jsonl
+from mujaz_train.model import load
+
+
+def weigh(records, args):
+    """Multiply the weights of records by source."""
+    named = [(name, float(weight)) for name, weight in (pair.split("=") for pair in args.weights.split(",") if pair)]
+    for record in records:
+        record["weight"] = record.get("weight", 1.0) * next((weight for name, weight in named if name in record["source"]), 1.0)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, required=True, help="model folder of finetune.py")
+    parser.add_argument("--data", type=Path, required=True, help="folder of stance.train.jsonl and stance.dev.jsonl")
+    parser.add_argument("--out", type=Path, required=True, help="model folder to write, with the checkpoint")
+    parser.add_argument("--rank", type=int, default=8, help="of the change, where the model has none yet")
+    parser.add_argument("--minutes", type=float, default=40, help="training time of this and earlier runs together")
+    parser.add_argument("--weights", default="", metavar="NAME=WEIGHT,…", help="for records whose source has the name in it, beside 1")
+    parser.add_argument("--tokens", type=int, default=4096, help="pieces of a batch, padding counted")
+    parser.add_argument("--lr", type=float, default=1e-3, help="of the change")
+    parser.add_argument("--head-lr", type=float, default=3e-4)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--revision", help="of the model written; that of --model if not given")
+    parser.add_argument("--eval-every", type=float, default=8, help="minutes between dev scores and checkpoints")
+    parser.add_argument("--dev-most", type=int, default=600, help="dev records that are scored")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    args = parser.parse_args()
+    torch.manual_seed(args.seed)
+    model = load(args.model, args.rank).to(args.device)
+    args.window, args.stance_window = model.mujaz["window"], model.mujaz["stance_window"]
+    tokenizer = Tokenizer.from_file(str(args.model / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    encoder = batches.Encoder(tokenizer, model.mujaz["specials"], args.window, args.stance_window)
+    encoder.pad = model.encoder.config.pad_token_id or 0
+    train, dev = ({"stance": list(read_jsonl(args.data / f"stance.{split}.jsonl"))} for split in ("train", "dev"))
+    check_data(train)
+    check_data(dev)
+    weigh(train["stance"], args)
+    model.requires_grad_(False)
+    head = model.heads["stance"]
+    changes = list(head.adapter.requires_grad_().parameters())
+    layers = [p for part in (head.dense, head.claim, head.entity) for p in part.requires_grad_().parameters()]
+    optimizer = torch.optim.AdamW([{"params": changes, "top": args.lr}, {"params": layers, "top": args.head_lr}], weight_decay=0.01, betas=(0.9, 0.98))
+    autocast = lambda: torch.autocast(args.device, dtype=torch.bfloat16)
+    show = lambda: print("  " + " | ".join(f"{k} {v:.4f}" for k, v in evaluate(model, encoder, dev, args, autocast).items()), flush=True)
+    state, checkpoint = {"step": 0, "spent": 0.0}, args.out / "checkpoint.pt"
+    args.out.mkdir(parents=True, exist_ok=True)
+    if checkpoint.exists():
+        saved = torch.load(checkpoint, map_location=args.device)
+        head.load_state_dict(saved["head"])
+        optimizer.load_state_dict(saved["optimizer"])
+        state = saved["state"]
+        print(f"resumed at step {state['step']}", flush=True)
+    show()
+    model.train()
+    stream = endless("stance", train["stance"], args, f"{args.seed}/{state['step']}")
+    began, tested, losses = time.time() - state["spent"], time.time(), []
+    while (spent := time.time() - began) < args.minutes * 60:
+        rate = min(1.0, (state["step"] + 1) / 40) * max(1 - spent / (args.minutes * 60), 0.01)
+        for group in optimizer.param_groups:
+            group["lr"] = group["top"] * rate
+        with autocast():
+            loss, _ = stance_loss(model, encoder, next(stream), args.device, random.Random(f"{args.seed}/{state['step']}"), True)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(changes + layers, 1.0)
+        optimizer.step()
+        state["step"] += 1
+        losses.append(loss.item())
+        if state["step"] % 25 == 0:
+            print(f"step {state['step']} loss {sum(losses) / len(losses):.3f} | {spent / 60:.1f} min", flush=True)
+            losses = []
+        if time.time() - tested > args.eval_every * 60:
+            state["spent"] = time.time() - began
+            torch.save({"head": head.state_dict(), "optimizer": optimizer.state_dict(), "state": state}, checkpoint.with_suffix(".tmp"))
+            checkpoint.with_suffix(".tmp").replace(checkpoint)
+            show()
+            tested = time.time()
+    show()
+    model.mujaz["revision"] = args.revision or model.mujaz["revision"]
+    model.save(args.out, tokenizer)
+    print(f"wrote {args.out} after {state['step']} steps, {args.minutes} minutes")
+
+
+if __name__ == "__main__":
+    main()
