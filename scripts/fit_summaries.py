@@ -27,7 +27,7 @@ from mujaz_train.corpus import read_jsonl
 from mujaz_train.model import CutHead, load
 
 # Sentences of an opening, its words (marks counted), and the sizes of the head. As config.json has them.
-CUT = {"size": 192, "layers": 2, "heads": 4, "feed_forward": 384, "inner": 4, "sentences": 6, "words": 170, "least": 8, "bias": 0.1, "cost": 1.0}
+CUT = {"size": 192, "layers": 2, "heads": 4, "feed_forward": 384, "inner": 4, "sentences": 6, "words": 170, "least": 8, "bias": 0.1, "begin_cost": 1.0, "end_cost": 0.5}
 BIASES = (-0.05, 0.0, 0.05, 0.1, 0.2)
 NEVER = -1e4
 
@@ -48,7 +48,9 @@ class Opening:
         self.apart = [int(i == 0 or self.body[a - 1].isspace()) for i, (a, _) in enumerate(self.spans)]
         self.first = [a in starts for a, _ in self.spans]
         words = [self.body[a:b] for a, b in self.spans]
-        self.opens = [own or not any(c.isalnum() for c in before) for own, before in zip(self.first, ["", *words])]
+        self.marks = [not any(c.isalnum() for c in word) for word in words]
+        self.opens = [own or before in text.OPENING for own, before in zip(self.first, ["", *words])]
+        self.that = [encoder.normalizer.normalize_str(word) in text.THAT for word in words]
         self.holds = [text.holds(encoder.normalizer.normalize_str(word)) for word in words]
         self.hidden = None
 
@@ -100,20 +102,27 @@ def chain_loss(logits, keep, mask):
     return torch.logsumexp(step[:, 0, 0], -1) - gold
 
 
-def decode(logits, opening, limit, bias, cost, least=CUT["least"]):
+def decode(logits, opening, limit, bias, config=CUT):
     """The likeliest states with `least` to `limit` words, as src/tasks/cut.rs finds them (but for asides); None where none have
     so many. A word counts where white space stands before it or the one before is left out; the first part begins a
-    sentence or follows a mark, no part ends with a word that wants another, and `cost` is taken off for a part that begins
-    inside a sentence."""
+    sentence or follows the mark of a dateline; no part ends with a word that wants another, or before "that" or soon behind it,
+    and none begins behind such a word, but for "that"; and costs are
+    taken off for a part that begins inside a sentence, and for one that ends inside without a mark on either side."""
+    least = config["least"]
     best = np.full((2, limit + 1), -np.inf)
     best[0, 0] = 0.0
     came = np.zeros((len(logits), 2, limit + 1), dtype=np.int8)
     for t, (stay, begin, end) in enumerate(logits):
         size = opening.apart[t]
         left, begun, going = best[1] + end, np.full(limit + 1, -np.inf), np.full(limit + 1, -np.inf)
-        if t and opening.holds[t - 1]:
+        clause = range(max(0, t - text.CLAUSE + 1), t + 1)
+        if any(opening.that[i] and opening.sentences[i] == opening.sentences[t] for i in clause) or (t and opening.holds[t - 1]):
             left[:] = -np.inf
-        begun[1:] = best[0, :limit] + begin + stay + bias - (0 if opening.first[t] else cost)
+        elif not (opening.first[t] or opening.marks[t] or (t and opening.marks[t - 1])):
+            left -= config["end_cost"]
+        begun[1:] = best[0, :limit] + begin + stay + bias - (0 if opening.first[t] else config["begin_cost"])
+        if t and opening.holds[t - 1] and not opening.that[t - 1]:
+            begun[2:] = -np.inf
         if not opening.opens[t]:
             begun[1] = -np.inf
         going[size:] = best[1, : limit + 1 - size] + stay + bias * size
@@ -170,7 +179,7 @@ def report(name, scored, limit):
     for bias in BIASES:
         own, lead, count = [], [], []
         for opening, logits in scored:
-            states = decode(logits, opening, limit, bias, CUT["cost"])
+            states = decode(logits, opening, limit, bias)
             if states:
                 summary = opening.written(states)
                 count.append(len(summary.split()))

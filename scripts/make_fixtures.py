@@ -37,7 +37,7 @@ HEADS = {
     "stance": {"labels": network.STANCES, "claim_temperature": 1.0, "entity_temperature": 1.0, "mention": {"size": 12, "temperature": 1.0},
                "adapter": {"rank": 3}},
     "extract": {"size": 16, "layers": 1, "heads": 2, "feed_forward": 32, "positions": 8, "word": {"size": 10, "weight": 2.0, "further": 0.4},
-                "cut": {"size": 12, "layers": 1, "heads": 2, "feed_forward": 20, "inner": 1, "sentences": 3, "words": 60, "least": 4, "bias": 0.1, "cost": 0.5}},
+                "cut": {"size": 12, "layers": 1, "heads": 2, "feed_forward": 20, "inner": 1, "sentences": 3, "words": 60, "least": 4, "bias": 0.1, "begin_cost": 0.5, "end_cost": 0.5}},
 }  # fmt: skip
 
 
@@ -251,11 +251,11 @@ def cut_cases(count=200):
     while len(lines) < count:
         length = rng.randrange(1, 30)
         flags = lambda share: [int(rng.random() < share) for _ in range(length)]
-        case = {"logits": [[round(rng.gauss(0, 2), 3) for _ in range(3)] for _ in range(length)], "apart": flags(0.8), "first": flags(0.2),
-                "opens": flags(0.4), "holds": flags(0.2), "limit": rng.randrange(1, 20), "least": rng.randrange(1, 6),
-                "bias": rng.choice([0.0, 0.1]), "cost": rng.choice([0.0, 1.0])}  # fmt: skip
-        opening = simple.SimpleNamespace(**{k: case[k] for k in ("apart", "first", "opens", "holds")})
-        case["states"] = fit_summaries.decode(np.array(case["logits"]), opening, case["limit"], case["bias"], case["cost"], case["least"])
+        case = {"sentences": sorted(rng.randrange(3) for _ in range(length)), "logits": [[round(rng.gauss(0, 2), 3) for _ in range(3)] for _ in range(length)], "apart": flags(0.8), "first": flags(0.2),
+                "opens": flags(0.4), "that": flags(0.05), "marks": flags(0.2), "holds": flags(0.2), "limit": rng.randrange(1, 20), "least": rng.randrange(1, 6),
+                "bias": rng.choice([0.0, 0.1]), "begin_cost": rng.choice([0.0, 1.0]), "end_cost": rng.choice([0.0, 2.0])}  # fmt: skip
+        opening = simple.SimpleNamespace(**{k: case[k] for k in ("apart", "first", "opens", "that", "marks", "holds", "sentences")})
+        case["states"] = fit_summaries.decode(np.array(case["logits"]), opening, case["limit"], case["bias"], case)
         lines.append(json.dumps(case))
     (FIXTURES / "cut-cases.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(f"wrote {len(lines)} cut cases, {sum('null' in line for line in lines)} without an answer")

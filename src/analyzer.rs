@@ -86,6 +86,8 @@ pub struct Options {
     pub targets: Vec<Target>,
     /// Most words of a summary.
     pub summary_words: usize,
+    /// Whether summaries are cut inside sentences too, by a model that has a head for it.
+    pub summary_cuts: bool,
     /// Pieces that go through the encoder together.
     pub batch_tokens: usize,
     /// Whether the analysis repeats the text.
@@ -96,7 +98,15 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { tasks: Tasks::ALL, targets: Vec::new(), summary_words: 50, batch_tokens: 4096, with_text: false, precision: None }
+        Self {
+            tasks: Tasks::ALL,
+            targets: Vec::new(),
+            summary_words: 50,
+            summary_cuts: false,
+            batch_tokens: 4096,
+            with_text: false,
+            precision: None,
+        }
     }
 }
 
@@ -222,7 +232,8 @@ impl Analyzer {
         let head = self.config.heads.stance.as_ref().is_some_and(|stance| stance.mention.is_some());
         let mentions = tasks.stance && head && targets.iter().any(named);
         let extract = self.config.heads.extract.as_ref().filter(|_| tasks.summary);
-        let (summary_words, cut) = extract.map_or((false, false), |extract| (extract.word.is_some(), extract.cut.is_some()));
+        let cut = self.options.summary_cuts && extract.is_some_and(|extract| extract.cut.is_some());
+        let summary_words = !cut && extract.is_some_and(|extract| extract.word.is_some());
         let mut outputs = self.read_windows(&documents, Wanted { entities: decoder.is_some(), mentions, summary_words, cut })?;
         let mut analyses: Vec<Analysis> = Vec::with_capacity(articles.len());
         for ((article, document), windows) in articles.iter().zip(&documents).zip(&mut outputs) {
@@ -472,12 +483,13 @@ impl Analyzer {
         if count > body {
             scores.extend(self.model.heads.extract(&means[body * width..]).unwrap_or_default());
         }
-        let clock = clock.lap(Stage::Heads);
+        clock.lap(Stage::Heads);
         let mut words = vec![None; document.words.len()];
         for window in windows {
             window.words.iter().zip(&window.summary_words).for_each(|((word, _), &share)| words[*word] = Some(share));
         }
-        let cut = config.cut.as_ref().map(|cut| {
+        let cut = config.cut.as_ref().filter(|_| self.options.summary_cuts).map(|cut| {
+            let clock = Clock::start();
             let state = |word: usize| {
                 let found = |w: &&WindowOutput| w.words.binary_search_by_key(&word, |(word, _)| *word).ok();
                 let (window, at) = windows.iter().take(CUT_WINDOWS).find_map(|w| Some((w, found(&w)?)))?;
@@ -486,12 +498,13 @@ impl Analyzer {
             };
             let opening = Opening::new(document, &summary::pool(document), cut, |word| state(word).is_some());
             let states: Vec<f32> = opening.words.iter().filter_map(|&word| state(word)).flatten().flatten().copied().collect();
-            let clock = Clock::start();
+            let clock = clock.lap(Stage::Decode);
             let logits = self.model.heads.cut(&states, &opening.sentences).unwrap_or_default();
             clock.lap(Stage::Heads);
             (opening, logits)
         });
         let cut = cut.as_ref().map(|(opening, logits)| (opening, logits.as_slice()));
+        let clock = Clock::start();
         let scores = summary::Scores { sentences: &scores, words: &words, cut };
         let summary = summary::summarise(document, &scores, config, &Original::new(&article.text), self.options.summary_words);
         clock.lap(Stage::Decode);

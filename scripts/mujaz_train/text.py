@@ -25,6 +25,13 @@ HOLDING = set(
     ).split()
 )
 
+# Words that say what the ones before them announce: no part ends before one, nor within CLAUSE words behind it, where what
+# it announces is not yet said. As in src/tasks/cut.rs.
+CLAUSE = 7
+THAT = set("أن إن ان بأن أنه إنه أنها إنها أنهم إنهم بأنه بأنها".split())
+# Marks behind which a shortened text may begin inside a sentence.
+OPENING = set(":-–—−)")
+
 
 def words(text):
     """(start, end) of each word: runs without white space, punctuation marks and symbols alone."""

@@ -40,8 +40,13 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitStatus> {
     );
     let models = if args.model.is_empty() { vec![Source::Bundled] } else { args.model.clone() };
     let tasks = models.iter().try_fold(labelled, with_heads)?;
-    let options =
-        Options { tasks, summary_words: usize::from(args.summary_words), precision: args.computing.precision.0, ..Options::default() };
+    let options = Options {
+        tasks,
+        summary_words: usize::from(args.summary_words),
+        summary_cuts: args.summary_cuts,
+        precision: args.computing.precision.0,
+        ..Options::default()
+    };
     let outcomes = models.iter().map(|m| answer(m, &args, &options, &truth)).collect::<anyhow::Result<Vec<_>>>()?;
     let score =
         |(model, outcome): (&Source, &Outcome)| Scores { model: model.to_string(), articles: truth.len(), rows: outcome.answers.rows() };

@@ -216,7 +216,10 @@ pub struct CutConfig {
     pub bias: f32,
     /// Taken off for each part that begins inside a sentence: more makes fewer cuts.
     #[serde(default)]
-    pub cost: f32,
+    pub begin_cost: f32,
+    /// Taken off for each part that ends inside a sentence without a mark on either side.
+    #[serde(default)]
+    pub end_cost: f32,
 }
 
 /// Whether a summary would have a word: its first piece through one inner layer and a sigmoid.
@@ -249,7 +252,13 @@ impl HeadsConfig {
             let word = e.word.as_ref().is_none_or(|w| w.size > 0 && w.weight.is_finite() && w.further.is_finite());
             let cut = e.cut.as_ref().is_none_or(|c| {
                 let sizes = c.heads > 0 && c.size.is_multiple_of(c.heads) && c.feed_forward > 0;
-                sizes && c.sentences > 0 && c.words > 0 && c.least > 0 && c.bias.is_finite() && c.cost.is_finite()
+                sizes
+                    && c.sentences > 0
+                    && c.words > 0
+                    && c.least > 0
+                    && c.bias.is_finite()
+                    && c.begin_cost.is_finite()
+                    && c.end_cost.is_finite()
             });
             !cut || e.heads == 0 || !e.size.is_multiple_of(e.heads) || e.positions == 0 || !e.lead.is_finite() || !word
         });

@@ -3,7 +3,9 @@
 use crate::model::config::CutConfig;
 use crate::pipeline::document::Document;
 use crate::text::asides;
+use std::collections::HashSet;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 /// Marks that open something, and what closes each.
 const PAIRS: [(&str, &str); 6] = [("(", ")"), ("[", "]"), ("{", "}"), ("«", "»"), ("“", "”"), ("\"", "\"")];
@@ -17,10 +19,19 @@ const HOLDING: &str = "في من على إلى الى عن مع بين بعد ق
     يكون تكون ليس ليست غير سوى إلا كل بعض أي هذا هذه ذلك تلك هؤلاء هو هي هم نحن وهو وهي وهم أحد إحدى أكثر أقل كي لكي عدم عدة \
     بضع نفس قال قالت";
 
+/// Marks behind which a summary may begin inside a sentence: those of datelines and speakers.
+const OPENING: [&str; 6] = [":", "-", "–", "—", "−", ")"];
+/// Words that say what the ones before them announce: no part ends before one, nor within [`CLAUSE`] words behind it, where
+/// what it announces is not yet said. As in `scripts/mujaz_train/text.py`.
+const THAT: [&str; 12] = ["أن", "إن", "ان", "بأن", "أنه", "إنه", "أنها", "إنها", "أنهم", "إنهم", "بأنه", "بأنها"];
+
+/// Words and marks from one of [`THAT`] to where its clause may end.
+const CLAUSE: usize = 7;
+
 /// Whether a part may not end with `word`.
 fn holds(word: &str) -> bool {
-    let listed = |word: &str| HOLDING.split_whitespace().any(|other| other == word);
-    listed(word) || word.strip_prefix(['و', 'ف']).is_some_and(listed)
+    static WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| HOLDING.split_whitespace().collect());
+    WORDS.contains(word) || word.strip_prefix(['و', 'ف']).is_some_and(|rest| WORDS.contains(rest))
 }
 
 /// The words of an article's opening: those of its first sentences.
@@ -34,12 +45,16 @@ pub struct Opening {
     free: Vec<bool>,
     /// For each, whether white space or another sentence stands before it.
     apart: Vec<bool>,
-    /// For each, whether a summary may begin with it: the first word of a sentence, or one behind a mark.
+    /// For each, whether a summary may begin with it: the first word of a sentence, or one behind the mark of a dateline.
     opens: Vec<bool>,
     /// For each, whether a part may end with it.
     ends: Vec<bool>,
+    /// For each, whether it is one of [`THAT`].
+    that: Vec<bool>,
     /// For each, whether it is the first of its sentence.
     first: Vec<bool>,
+    /// For each, whether it is a mark.
+    marks: Vec<bool>,
 }
 
 impl Opening {
@@ -63,9 +78,12 @@ impl Opening {
                 out.sentences.push(number);
                 out.free.push(free);
                 out.apart.push(before.is_none_or(|before| before.end != document.words[word].start));
-                out.opens.push(fresh || before.is_some_and(|before| before.mark));
+                let mark = before.map(|before| &document.text.text()[before.start..before.end]);
+                out.opens.push(fresh || mark.is_some_and(|mark| OPENING.contains(&mark)));
                 out.ends.push(!holds(document.word(word)));
+                out.that.push(THAT.contains(&document.word(word)));
                 out.first.push(fresh);
+                out.marks.push(document.words[word].mark);
             }
         }
         out
@@ -75,7 +93,7 @@ impl Opening {
     /// where fewer than `config.least` words can stay. `logits` are those of [`Heads::cut`](crate::model::Heads::cut).
     pub fn parts(&self, document: &Document, logits: &[f32], config: &CutConfig, limit: usize) -> Option<Vec<Range<usize>>> {
         let mut kept = vec![false; self.words.len()];
-        let states = decode(&self.steps(logits, config.bias, config.cost), limit, config.least)?;
+        let states = decode(&self.steps(logits, config.bias, config.begin_cost, config.end_cost), limit, config.least)?;
         let free = (0..kept.len()).filter(|&word| self.free[word]);
         free.zip(states).for_each(|(word, stays)| kept[word] = stays);
         let mut parts = Vec::new();
@@ -97,18 +115,23 @@ impl Opening {
     }
 
     /// One step for each word that is free: what goes by itself stands between none of them.
-    fn steps(&self, logits: &[f32], bias: f32, cost: f32) -> Vec<Step> {
+    fn steps(&self, logits: &[f32], bias: f32, begin_cost: f32, end_cost: f32) -> Vec<Step> {
         let mut before: Option<usize> = None;
         let step = |word: usize| {
             let [stay, begin, end] = [0, 1, 2].map(|i| logits[3 * word + i]);
             let next = before.is_some_and(|before| before + 1 == word);
             let apart = usize::from(self.apart[word] || !next);
-            let begin = stay + begin + bias - if self.first[word] { 0.0 } else { cost };
-            let may_end = before.is_none_or(|before| self.ends[before]);
+            let begin = stay + begin + bias - if self.first[word] { 0.0 } else { begin_cost };
+            let open = (word.saturating_sub(CLAUSE - 1)..=word).any(|i| self.that[i] && self.sentences[i] == self.sentences[word]);
+            let may_end = !open && before.is_none_or(|before| self.ends[before]);
+            let at_mark = self.first[word] || self.marks[word] || before.is_some_and(|before| self.marks[before]);
+            let end = end - if at_mark { 0.0 } else { end_cost };
+            // What a preposition or a negation holds does not stay without it.
+            let bound = next && before.is_some_and(|before| !self.ends[before] && !self.that[before]);
             before = Some(word);
             Step {
                 open: if self.opens[word] { begin } else { f32::NEG_INFINITY },
-                begin,
+                begin: if bound { f32::NEG_INFINITY } else { begin },
                 go_on: stay + bias * apart as f32,
                 end: if may_end { end } else { f32::NEG_INFINITY },
                 apart,
@@ -261,11 +284,15 @@ mod tests {
             apart: Vec<u8>,
             first: Vec<u8>,
             opens: Vec<u8>,
+            that: Vec<u8>,
+            sentences: Vec<usize>,
+            marks: Vec<u8>,
             holds: Vec<u8>,
             limit: usize,
             least: usize,
             bias: f32,
-            cost: f32,
+            begin_cost: f32,
+            end_cost: f32,
             states: Option<Vec<u8>>,
         }
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/cut-cases.jsonl");
@@ -275,14 +302,16 @@ mod tests {
             let set = |flags: &[u8]| flags.iter().map(|&flag| flag == 1).collect::<Vec<bool>>();
             let opening = Opening {
                 words: (0..count).collect(),
-                sentences: vec![0; count],
+                sentences: case.sentences,
                 free: vec![true; count],
                 apart: set(&case.apart),
                 opens: set(&case.opens),
                 ends: case.holds.iter().map(|&holds| holds == 0).collect(),
                 first: set(&case.first),
+                that: set(&case.that),
+                marks: set(&case.marks),
             };
-            let steps = opening.steps(case.logits.as_flattened(), case.bias, case.cost);
+            let steps = opening.steps(case.logits.as_flattened(), case.bias, case.begin_cost, case.end_cost);
             let want = case.states.map(|states| set(&states));
             assert_eq!(decode(&steps, case.limit, case.least), want, "{line}");
         }

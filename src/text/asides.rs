@@ -17,7 +17,7 @@ const THAT: [&str; 8] = ["أن", "إن", "أنه", "إنه", "أنها", "إنه
 /// Words that a day behind them belongs to, without proclitics: "since Friday", "Friday prayer".
 const HOLD: &str = "من منذ حتى إلى قبل بعد في بين عن كل هذا ذلك حول خلال طوال نفس ذات مثل غد غدا أول ابتداء بدءا اعتبارا حلول قبيل لغاية \
     صلاة خطبة قداس دوري سوق مباراة مباريات صحيفة جريدة قناة عين موقع المصري روسيا رأي منتصف عطلة جلسة هجوم عشية غداة صبيحة زوال \
-    أيام يومي موعد إلا عدا باستثناء سوى أو أم ثم بل هو هي أن إن مع ليس";
+    أيام يومي موعد إلا عدا باستثناء سوى أو أم ثم بل هو هي أن إن مع ليس ظهر ظهيرة";
 /// Words that a day narrows: without it "not on Sunday" would become "not".
 const NARROWED: &str = "لا لن لم ليس ليست ليسوا غير دون إلا عدا سوى باستثناء فقط كل أسبوع أسبوعيا";
 /// Agencies in the brackets of a dateline.
