@@ -78,8 +78,10 @@ fn targets_and_claims() {
 
 #[test]
 fn summary_words_are_kept_to() {
-    for limit in ["1", "3", "20"] {
-        let output = tiny().args(["--summary-words", limit, "--tasks", "summary"]).arg(repo("examples/articles")).output().unwrap();
+    for (limit, cuts) in ["1", "3", "20"].into_iter().flat_map(|limit| [(limit, None), (limit, Some("--summary-cuts"))]) {
+        let mut command = tiny();
+        command.args(["--summary-words", limit, "--tasks", "summary"]).args(cuts);
+        let output = command.arg(repo("examples/articles")).output().unwrap();
         for record in records(&output.stdout) {
             let words = record["summary"]["text"].as_str().unwrap().split_whitespace().count();
             assert!(words >= 1 && words <= limit.parse().unwrap());

@@ -153,6 +153,15 @@ proptest! {
     }
 
     #[test]
+    fn cuts_keep_offsets_and_the_limit(text in "([ء-ي]{1,7}[ـً-ْ]{0,1}[ .،:()«»؟\n㏂]{1,2}){0,80}", limit in 1usize..60) {
+        let article = Article::new(text);
+        let source = Source::Folder(repo("tests/fixtures/tiny-bert"));
+        let options = Options { summary_words: limit, summary_cuts: true, ..Options::default() };
+        let analysis = Analyzer::load(&source, &Device::Cpu, options).unwrap().analyze(&article).unwrap();
+        check(&article, &analysis, limit);
+    }
+
+    #[test]
     fn noisy_arabic_keeps_its_offsets(text in "([ء-ي]{1,9}[ـً-ْ]{0,2}[ .،؟!\n«»\u{200f}]{1,2}){0,80}", limit in 1usize..60) {
         let article = Article::new(text);
         let source = Source::Folder(repo("tests/fixtures/tiny-xlmr"));
