@@ -15,7 +15,6 @@ import sys
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer
 
 sys.path.insert(0, str(Path(__file__).parent))
 from finetune import LOSSES, dev_batches, mentioned
@@ -138,8 +137,7 @@ def main():
     config = json.loads((args.model / "config.json").read_text(encoding="utf-8"))
     mujaz = config["mujaz"]
     args.window, args.stance_window = mujaz["window"], mujaz["stance_window"]
-    encoder = batches.Encoder(Tokenizer.from_file(str(args.model / "tokenizer.json")), mujaz["specials"], args.window, args.stance_window)
-    encoder.pad = model.encoder.config.pad_token_id or 0
+    encoder = batches.Encoder.of(model, args.model)
     print("| head | answers | temperature | calibration error before | after (fitted on the other half) |\n|---|---|---|---|---|")
     heads = mujaz["heads"]
     dev = {task: read_dev(args.data / f"{task}.dev.jsonl") for task in heads if task != "extract"}

@@ -459,9 +459,7 @@ def main():
         raise SystemExit(f"{args.data} holds no TASK.train.jsonl for {args.tasks}")
     check_data(train)
     check_data(dev)
-    tokenizer = Tokenizer.from_file(str(args.base / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
+    tokenizer = batches.plain_tokenizer(args.base)
     config = build_config(args, {t: r + dev.get(t, []) for t, r in train.items()}, tokenizer)
     encoder = batches.Encoder(tokenizer, config["specials"], args.window, args.stance_window)
     for data in (train, dev):

@@ -14,21 +14,13 @@ import time
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
 from finetune import check_data, endless, evaluate, stance_loss
 from mujaz_train import batches
-from mujaz_train.corpus import read_jsonl
+from mujaz_train.corpus import read_jsonl, weight_of
 from mujaz_train.model import load
-
-
-def weigh(records, args):
-    """Multiply the weights of records by source."""
-    named = [(name, float(weight)) for name, weight in (pair.split("=") for pair in args.weights.split(",") if pair)]
-    for record in records:
-        record["weight"] = record.get("weight", 1.0) * next((weight for name, weight in named if name in record["source"]), 1.0)
 
 
 def main():
@@ -51,15 +43,13 @@ def main():
     torch.manual_seed(args.seed)
     model = load(args.model, args.rank).to(args.device)
     args.window, args.stance_window = model.mujaz["window"], model.mujaz["stance_window"]
-    tokenizer = Tokenizer.from_file(str(args.model / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    encoder = batches.Encoder(tokenizer, model.mujaz["specials"], args.window, args.stance_window)
-    encoder.pad = model.encoder.config.pad_token_id or 0
+    encoder = batches.Encoder.of(model, args.model)
     train, dev = ({"stance": list(read_jsonl(args.data / f"stance.{split}.jsonl"))} for split in ("train", "dev"))
     check_data(train)
     check_data(dev)
-    weigh(train["stance"], args)
+    weight = weight_of(args.weights)
+    for record in train["stance"]:
+        record["weight"] = record.get("weight", 1.0) * weight(record["source"])
     model.requires_grad_(False)
     head = model.heads["stance"]
     changes = list(head.adapter.requires_grad_().parameters())
@@ -102,7 +92,7 @@ def main():
             tested = time.time()
     show()
     model.mujaz["revision"] = args.revision or model.mujaz["revision"]
-    model.save(args.out, tokenizer)
+    model.save(args.out, encoder.tokenizer)
     print(f"wrote {args.out} after {state['step']} steps, {args.minutes} minutes")
 
 

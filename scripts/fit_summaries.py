@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer
 
 sys.path.insert(0, str(Path(__file__).parent))
 from mujaz_train import batches, text
@@ -210,11 +209,7 @@ def main():
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args()
     model = load(args.model).to(args.device)
-    tokenizer = Tokenizer.from_file(str(args.model / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    encoder = batches.Encoder(tokenizer, model.mujaz["specials"], model.mujaz["window"], model.mujaz["stance_window"])
-    encoder.pad = model.encoder.config.pad_token_id or 0
+    encoder = batches.Encoder.of(model, args.model)
     config, eps, args.hidden = dict(CUT), model.encoder.config.layer_norm_eps, model.encoder.config.hidden_size
     model.mujaz["heads"]["extract"]["cut"] = config
     openings = lambda name: [o for o in (Opening(encoder, r) for r in read_jsonl(args.data / name)) if o.rows]
@@ -232,7 +227,7 @@ def main():
             report(f"dev, {name}", list(answers(head, group)), args.limit)
     model.heads["extract"].cut = head.cpu()
     model.mujaz["revision"] = args.revision or model.mujaz["revision"]
-    model.cpu().save(args.out, tokenizer)
+    model.cpu().save(args.out, encoder.tokenizer)
     print(f"wrote {args.out}")
 
 

@@ -13,11 +13,10 @@ import sys
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer
 
 sys.path.insert(0, str(Path(__file__).parent))
 from mujaz_train import batches
-from mujaz_train.corpus import read_jsonl
+from mujaz_train.corpus import read_jsonl, weight_of
 from mujaz_train.model import TopicsHead, load
 from mujaz_train.topics import Marks
 
@@ -81,13 +80,6 @@ class Articles:
         return " | ".join(f"{name} {right[own].mean():.4f} of {own.sum()}" for name, own in groups.items() if own.any())
 
 
-def weights(records, args):
-    """How much each record counts, by its source."""
-    named = [(name, float(weight)) for name, weight in (pair.split("=") for pair in args.weights.split(",") if pair)]
-    of = lambda source: next((weight for name, weight in named if name in source), 1.0)
-    return torch.tensor([of(record.get("source", "")) for record in records], device=args.device)
-
-
 def fit(head, train, args):
     """AdamW over the head; pieces, each of which few articles have, at ten times the rate of the layers, and decayed more."""
     torch.manual_seed(args.seed)
@@ -124,22 +116,19 @@ def main():
     args = parser.parse_args()
     model = load(args.model).to(args.device)
     config = model.mujaz["heads"]["topics"]
-    tokenizer = Tokenizer.from_file(str(args.model / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    encoder = batches.Encoder(tokenizer, model.mujaz["specials"], model.mujaz["window"], model.mujaz["stance_window"])
-    encoder.pad = model.encoder.config.pad_token_id or 0
+    encoder = batches.Encoder.of(model, args.model)
     train, dev = (Articles(model, encoder, list(read_jsonl(args.data / f"topics.{split}.jsonl")), args) for split in ("train", "dev"))
     print(f"before: {dev.report(model.heads['topics'])}")
     config["pieces"] = True
     head = TopicsHead(model.encoder.config.hidden_size, len(config["labels"]), model.encoder.config.vocab_size).to(args.device)
     head.load_state_dict({**head.state_dict(), **model.heads["topics"].state_dict()})
-    train.marks.weight *= weights(train.records, args)
+    weight = weight_of(args.weights)
+    train.marks.weight *= torch.tensor([weight(record.get("source", "")) for record in train.records], device=args.device)
     fit(head, train, args)
     print(f"after: {dev.report(head)}")
     model.heads["topics"] = head
     model.mujaz["revision"] = args.revision or model.mujaz["revision"]
-    model.save(args.out, tokenizer)
+    model.save(args.out, encoder.tokenizer)
     print(f"wrote {args.out}")
 
 

@@ -3,7 +3,7 @@
 use crate::data::{Analysis, Article, Meta, Stance, StanceKind, Summary};
 use crate::error::{Error, Result};
 use crate::kernels::Precision;
-use crate::model::config::{ExtractConfig, HeadsConfig, Mujaz};
+use crate::model::config::{CutConfig, ExtractConfig, HeadsConfig, Mujaz};
 use crate::model::{Device, Encoder, Model, Sequence, Source};
 use crate::pipeline::document::{Document, Field};
 use crate::pipeline::plan::batches;
@@ -231,9 +231,8 @@ impl Analyzer {
         let named = |asked: &Option<&[Target]>| asked.is_none_or(|all| all.iter().any(|t| t.kind == StanceKind::Entity));
         let head = self.config.heads.stance.as_ref().is_some_and(|stance| stance.mention.is_some());
         let mentions = tasks.stance && head && targets.iter().any(named);
-        let extract = self.config.heads.extract.as_ref().filter(|_| tasks.summary);
-        let cut = self.options.summary_cuts && extract.is_some_and(|extract| extract.cut.is_some());
-        let summary_words = !cut && extract.is_some_and(|extract| extract.word.is_some());
+        let cut = self.cut().is_some();
+        let summary_words = tasks.summary && !cut && self.config.heads.extract.as_ref().is_some_and(|extract| extract.word.is_some());
         let mut outputs = self.read_windows(&documents, Wanted { entities: decoder.is_some(), mentions, summary_words, cut })?;
         let mut analyses: Vec<Analysis> = Vec::with_capacity(articles.len());
         for ((article, document), windows) in articles.iter().zip(&documents).zip(&mut outputs) {
@@ -249,6 +248,12 @@ impl Analyzer {
             analyses.iter_mut().for_each(|a| a.entities = None);
         }
         Ok(analyses)
+    }
+
+    /// How summaries are cut, where they are asked for with cuts and the model has a head for them.
+    fn cut(&self) -> Option<&CutConfig> {
+        let wanted = self.options.tasks.summary && self.options.summary_cuts;
+        self.config.heads.extract.as_ref().filter(|_| wanted)?.cut.as_ref()
     }
 
     fn read_windows(&self, documents: &[Document], wanted: Wanted) -> Result<Vec<Vec<WindowOutput>>> {
@@ -269,7 +274,7 @@ impl Analyzer {
             }
         }
         clock.lap(Stage::Tokenise);
-        let inner = self.config.heads.extract.as_ref().filter(|_| wanted.cut).and_then(|extract| extract.cut.as_ref()?.inner);
+        let inner = self.cut().and_then(|cut| cut.inner);
         let read = self.encode(self.model.encoder.as_ref(), inner, &inputs, |input, hidden, inner| {
             let (d, w, rows) = &places[input];
             self.read_window(&documents[*d], *w, rows, hidden, inner, wanted)
@@ -488,7 +493,7 @@ impl Analyzer {
         for window in windows {
             window.words.iter().zip(&window.summary_words).for_each(|((word, _), &share)| words[*word] = Some(share));
         }
-        let cut = config.cut.as_ref().filter(|_| self.options.summary_cuts).map(|cut| {
+        let cut = self.cut().map(|cut| {
             let clock = Clock::start();
             let state = |word: usize| {
                 let found = |w: &&WindowOutput| w.words.binary_search_by_key(&word, |(word, _)| *word).ok();

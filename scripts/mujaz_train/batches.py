@@ -3,6 +3,7 @@
 import random
 
 import torch
+from tokenizers import Tokenizer
 
 from . import text as rules
 from .tokenizer import normalizer
@@ -10,6 +11,14 @@ from .tokenizer import normalizer
 # Words of an article that are read with a claim, and with an entity that it does not name.
 PASSAGE_WORDS = {"claim": 60, "entity": 90}
 LENGTHS = [32, 64, 96, 128, 192, 256, 384, 512]
+
+
+def plain_tokenizer(folder):
+    """The tokenizer of a model folder, which neither pads nor cuts."""
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
 
 
 class Encoder:
@@ -22,6 +31,13 @@ class Encoder:
         self.mask = tokenizer.token_to_id("<mask>") or tokenizer.token_to_id("[MASK]")
         self.window, self.stance_window = window, stance_window
         self.normalizer = normalizer()
+
+    @classmethod
+    def of(cls, model, folder):
+        """As a loaded model of `folder` was trained, with the `pad` that it expects."""
+        out = cls(plain_tokenizer(folder), model.mujaz["specials"], model.mujaz["window"], model.mujaz["stance_window"])
+        out.pad = model.encoder.config.pad_token_id or 0
+        return out
 
     def part(self, body):
         """(ids, spans of words, word of each piece) of a title or a text."""

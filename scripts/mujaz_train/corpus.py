@@ -34,3 +34,9 @@ def articles(data, name):
     """(id, title, text) of one corpus under the data folder."""
     for record in read_jsonl(Path(data) / CORPORA[name][0]):
         yield record["id"], record.get("title") or "", record["text"]
+
+
+def weight_of(pairs):
+    """What a source weighs by "NAME=WEIGHT,…": the weight of the first name that it has in it, else 1."""
+    named = [(name, float(weight)) for name, weight in (pair.split("=") for pair in pairs.split(",") if pair)]
+    return lambda source: next((weight for name, weight in named if name in source), 1.0)

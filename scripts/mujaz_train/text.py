@@ -16,13 +16,11 @@ FUNCTION_WORDS = set("على إلى هذا هذه ذلك تلك الذي الت�
 
 # Words that want another behind them: no part of a shortened sentence ends with one. As in src/tasks/cut.rs.
 HOLDING = set(
-    (
     "في من على إلى الى عن مع بين بعد قبل خلال منذ حتى عند لدى نحو ضد أمام وراء تحت فوق دون بدون حول عبر وسط ضمن عقب إثر اثر "
     "أثناء رغم بسبب بحسب حسب وفق وفقا نتيجة أن إن ان أنه إنه أنها إنها بأن لأن لأنه لأنها كأن لكن لكنه لكنها التي الذي الذين "
     "اللذين اللتين ما لا لم لن لو إذا إذ حيث حين حينما عندما بعدما قبلما فيما بينما كما مما عما أو أم ثم بل و قد سوف كان كانت "
     "يكون تكون ليس ليست غير سوى إلا كل بعض أي هذا هذه ذلك تلك هؤلاء هو هي هم نحن وهو وهي وهم أحد إحدى أكثر أقل كي لكي عدم عدة "
-    "بضع نفس قال قالت "
-    ).split()
+    "بضع نفس قال قالت".split()
 )
 
 # Words that say what the ones before them announce: no part ends before one, nor within CLAUSE words behind it, where what
