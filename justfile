@@ -27,7 +27,7 @@ fixtures:
 model:
     {{python}} scripts/build_base.py --data {{data}} --out {{work}}/base --vocab-size 12000 --layers 0-7
     {{python}} scripts/pretrain.py --base {{work}}/base --data {{data}} --out {{work}}/pretrained --pack-tokens 40000000 --minutes 58
-    {{python}} scripts/prepare_data.py --data {{data}} --labels scripts/data/labels-train.jsonl scripts/data/labels-dev.jsonl scripts/data/labels-news.jsonl --cuts scripts/data/cuts.jsonl --topic-cap 500 --out {{work}}/data
+    {{python}} scripts/prepare_data.py --data {{data}} --labels scripts/data/labels-train.jsonl scripts/data/labels-dev.jsonl scripts/data/labels-news.jsonl --cuts scripts/data/cuts.jsonl --gaps scripts/data/gaps.jsonl --topic-cap 500 --out {{work}}/data
     {{python}} scripts/finetune.py --base {{work}}/pretrained --data {{work}}/data --out {{work}}/model1 --minutes 34
     {{python}} scripts/finetune.py --base {{work}}/model1 --data {{work}}/data --out {{work}}/model2 --minutes 14 --lr 2e-4 --shares entities=0.15,stance=0.75,topics=0.05,extract=0.05 --seed 2
     {{python}} scripts/finetune.py --base {{work}}/model2 --data {{work}}/data --out {{work}}/model3 --minutes 56 --lr 1.8e-4 --head-lr 5e-4 --shares entities=0.36,stance=0.34,topics=0.16,extract=0.14 --seed 3
@@ -45,8 +45,9 @@ model:
     {{python}} scripts/finetune.py --base {{work}}/mean --data {{work}}/data --out {{work}}/model7 --minutes 66 --lr 2e-4 --head-lr 5e-4 --shares entities=0.22,stance=0.42,mentions=0.08,topics=0.16,extract=0.12 --seed 7 --revision 4
     {{python}} scripts/graft.py --tuned {{work}}/model7 --before {{work}}/model7 --after {{work}}/mean --share 0.6 --out {{work}}/model
     {{python}} scripts/fit_topics.py --model {{work}}/model --data {{work}}/data --out {{work}}/model --weights annotated=4,SANAD=6
-    {{python}} scripts/fit_stance.py --model {{work}}/model --data {{work}}/data --out {{work}}/stance --minutes 40 --seed 31
-    {{python}} scripts/fit_summaries.py --model {{work}}/stance --data {{work}}/data --out {{work}}/model --revision 6
+    {{python}} scripts/alter_titles.py --pretrained {{work}}/pretrained3 --data {{data}} --dev {{work}}/data --out {{work}}/data/altered.train.jsonl
+    {{python}} scripts/fit_stance.py --model {{work}}/model --data {{work}}/data --out {{work}}/stance --rank 16 --altered {{work}}/data/altered.train.jsonl --altered-minutes 30 --minutes 62 --seed 41
+    {{python}} scripts/fit_summaries.py --model {{work}}/stance --data {{work}}/data --out {{work}}/model --revision 7
     {{python}} scripts/calibrate.py --model {{work}}/model --data {{work}}/data
 
 # Put the trained model into the program

@@ -180,7 +180,8 @@ def entities_loss(model, encoder, records, device, rng, train):
     return (loss * weight).sum() / weight.sum(), logits
 
 
-def stance_loss(model, encoder, records, device, rng, train):
+def stance_states(model, encoder, records, device, rng, train):
+    """(loss, logits, hidden states) of records that are read with a target each, or one of their targets in training."""
     rows, texts, kinds, allowed, weight = [], [], [], [], []
     for record in records:
         for stance in [rng.choice(record["stance"])] if train else record["stance"]:
@@ -193,12 +194,17 @@ def stance_loss(model, encoder, records, device, rng, train):
             weight.append(record.get("weight", 1.0))
     ids, types, mask = (t.to(device) for t in batches.collate(rows, encoder.pad))
     text = batches.pad(texts, 0, ids.shape[1]).to(device)
-    claim, entity = model.stance(model.hidden(ids, types, mask, target=True), text)
+    hidden = model.hidden(ids, types, mask, target=True)
+    claim, entity = model.stance(hidden, text)
     logits = torch.where(torch.tensor(kinds, device=device)[:, None], claim, entity)
     allowed, weight = torch.tensor(allowed, device=device), torch.tensor(weight, device=device)
     log = logits.log_softmax(-1)
     loss = -log.masked_fill(~allowed, -1e9).logsumexp(-1)
-    return (loss * weight).sum() / weight.sum(), logits
+    return (loss * weight).sum() / weight.sum(), logits, hidden
+
+
+def stance_loss(model, encoder, records, device, rng, train):
+    return stance_states(model, encoder, records, device, rng, train)[:2]
 
 
 def mentions_loss(model, encoder, records, device, rng, train):

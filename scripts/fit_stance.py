@@ -2,6 +2,7 @@
 """Train stance toward claims (and entities that an article does not name) alone: the head, and a low-rank change of the
 encoder that passes with a target use and no other pass does. All else of the model stays as it is.
 
+With --altered it first reads headlines of alter_titles.py, and learns to tell which of their words the article belies.
 Prints dev scores before and after, keeps checkpoints, resumes, and writes the model with its adapter. Calibrate afterwards.
 
     python scripts/fit_stance.py --model work/model --data work/data --out work/stance --minutes 40
@@ -17,10 +18,24 @@ import torch
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
-from finetune import check_data, endless, evaluate, stance_loss
+from finetune import check_data, endless, evaluate, stance_loss, stance_states
 from mujaz_train import batches
 from mujaz_train.corpus import read_jsonl, weight_of
 from mujaz_train.model import load
+
+
+def altered_loss(model, detail, encoder, records, device, rng):
+    """That of the claims, and that of each of their pieces: whether it is of a word that was altered."""
+    loss, _, hidden = stance_states(model, encoder, records, device, rng, True)
+    wrong, kept = torch.zeros(hidden.shape[:2]), torch.zeros(hidden.shape[:2], dtype=torch.bool)
+    for i, record in enumerate(records):
+        stance = record["stance"][0]
+        _, spans, owners = encoder.part(stance["target"])
+        places = owners[: encoder.stance_window // 2]
+        kept[i, 2 : 2 + len(places)] = True
+        wrong[i, 2 : 2 + len(places)] = torch.tensor([any(spans[w][0] < b and a < spans[w][1] for a, b in stance["wrong"]) for w in places]).float()
+    logits = detail(hidden).squeeze(-1)[kept.to(device)]
+    return loss + nn.functional.binary_cross_entropy_with_logits(logits, wrong[kept].to(device), pos_weight=torch.tensor(3.0, device=device))
 
 
 def main():
@@ -30,6 +45,8 @@ def main():
     parser.add_argument("--out", type=Path, required=True, help="model folder to write, with the checkpoint")
     parser.add_argument("--rank", type=int, default=8, help="of the change, where the model has none yet")
     parser.add_argument("--minutes", type=float, default=40, help="training time of this and earlier runs together")
+    parser.add_argument("--altered", type=Path, help="headlines of alter_titles.py, read first")
+    parser.add_argument("--altered-minutes", type=float, default=30, help="how many of --minutes go to them")
     parser.add_argument("--weights", default="", metavar="NAME=WEIGHT,…", help="for records whose source has the name in it, beside 1")
     parser.add_argument("--tokens", type=int, default=4096, help="pieces of a batch, padding counted")
     parser.add_argument("--lr", type=float, default=1e-3, help="of the change")
@@ -52,8 +69,9 @@ def main():
         record["weight"] = record.get("weight", 1.0) * weight(record["source"])
     model.requires_grad_(False)
     head = model.heads["stance"]
+    detail = nn.Linear(model.encoder.config.hidden_size, 1).to(args.device)
     changes = list(head.adapter.requires_grad_().parameters())
-    layers = [p for part in (head.dense, head.claim, head.entity) for p in part.requires_grad_().parameters()]
+    layers = [p for part in (head.dense, head.claim, head.entity, detail) for p in part.requires_grad_().parameters()]
     optimizer = torch.optim.AdamW([{"params": changes, "top": args.lr}, {"params": layers, "top": args.head_lr}], weight_decay=0.01, betas=(0.9, 0.98))
     autocast = lambda: torch.autocast(args.device, dtype=torch.bfloat16)
     show = lambda: print("  " + " | ".join(f"{k} {v:.4f}" for k, v in evaluate(model, encoder, dev, args, autocast).items()), flush=True)
@@ -62,19 +80,26 @@ def main():
     if checkpoint.exists():
         saved = torch.load(checkpoint, map_location=args.device)
         head.load_state_dict(saved["head"])
+        detail.load_state_dict(saved["detail"])
         optimizer.load_state_dict(saved["optimizer"])
         state = saved["state"]
         print(f"resumed at step {state['step']}", flush=True)
     show()
     model.train()
     stream = endless("stance", train["stance"], args, f"{args.seed}/{state['step']}")
+    altered = endless("stance", list(read_jsonl(args.altered)), args, f"{args.seed}/{state['step']}") if args.altered else None
     began, tested, losses = time.time() - state["spent"], time.time(), []
     while (spent := time.time() - began) < args.minutes * 60:
+        first = altered is not None and spent < args.altered_minutes * 60
+        rng = random.Random(f"{args.seed}/{state['step']}")
         rate = min(1.0, (state["step"] + 1) / 40) * max(1 - spent / (args.minutes * 60), 0.01)
         for group in optimizer.param_groups:
             group["lr"] = group["top"] * rate
         with autocast():
-            loss, _ = stance_loss(model, encoder, next(stream), args.device, random.Random(f"{args.seed}/{state['step']}"), True)
+            if first:
+                loss = altered_loss(model, detail, encoder, next(altered), args.device, rng)
+            else:
+                loss, _ = stance_loss(model, encoder, next(stream), args.device, rng, True)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(changes + layers, 1.0)
@@ -86,7 +111,7 @@ def main():
             losses = []
         if time.time() - tested > args.eval_every * 60:
             state["spent"] = time.time() - began
-            torch.save({"head": head.state_dict(), "optimizer": optimizer.state_dict(), "state": state}, checkpoint.with_suffix(".tmp"))
+            torch.save({"head": head.state_dict(), "detail": detail.state_dict(), "optimizer": optimizer.state_dict(), "state": state}, checkpoint.with_suffix(".tmp"))
             checkpoint.with_suffix(".tmp").replace(checkpoint)
             show()
             tested = time.time()

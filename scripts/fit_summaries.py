@@ -3,8 +3,10 @@
 
 Records of cuts hold "keep", the parts of the text that an annotator left standing. They are read once; the head learns
 which words of an article's opening stay, as a chain of two states (a CRF), so that cuts fall where sentences can be cut.
-Prints ROUGE-1 F on dev beside as many first words for some values of "bias", and with --hold the same for a part of the
-training articles, scored by a head that has not seen them. Writes the model with the head.
+Records of gaps hold the parts that an earlier head kept of other articles, and an editor's verdict on what lies between: from
+them a second, small head learns which deletions break a text, and the search for the best states leaves those out.
+Prints ROUGE-1 F on dev beside as many first words for some values of "most", and with --hold the same for a part of the
+training articles, scored by a head that has not seen them (without gaps). Writes the model with the heads.
 
     python scripts/fit_summaries.py --model work/model --data work/data --out work/model
 """
@@ -26,23 +28,31 @@ from mujaz_train.corpus import read_jsonl
 from mujaz_train.model import CutHead, load
 
 # Sentences of an opening, its words (marks counted), and the sizes of the head. As config.json has them.
-CUT = {"size": 192, "layers": 2, "heads": 4, "feed_forward": 384, "inner": 4, "sentences": 6, "words": 170, "least": 8, "bias": 0.1, "begin_cost": 1.0, "end_cost": 0.5}
-BIASES = (-0.05, 0.0, 0.05, 0.1, 0.2)
+CUT = {"size": 192, "layers": 2, "heads": 4, "feed_forward": 384, "inner": 4, "sentences": 6, "words": 170, "least": 8, "bias": 0.1, "begin_cost": 0.0, "end_cost": 0.0}
+GAP = {"size": 64, "most": 0.15}  # of what refuses cuts
+SEARCHES, LONG_GAP = 10, 30  # as in src/tasks/cut.rs
+MOSTS = (0.1, 0.15, 0.2, 0.3, 1.0)
 NEVER = -1e4
+VERDICTS = {"ok": 0.0, "poor": 0.5, "bad": 1.0}
 
 
 class Opening:
     """The first words of a record's text: input ids, rows of first pieces, sentences, which words stay, which stand apart."""
 
     def __init__(self, encoder, record):
-        self.source, self.body, self.summary = record["source"], "\n".join(record["sents"]), record.get("reference")
-        starts = list(itertools.accumulate((len(s) + 1 for s in record["sents"]), initial=0))
+        self.source, self.summary = record["source"], record.get("reference")
+        if "sents" in record:
+            self.body = "\n".join(record["sents"])
+            starts = list(itertools.accumulate((len(s) + 1 for s in record["sents"]), initial=0))
+        else:
+            self.body = record["text"]
+            starts = [a for a, _ in text.sentences(self.body)] + [len(self.body)]
         self.ids, _, words, _ = encoder.article({"title": record.get("title"), "text": self.body})
-        end = starts[min(CUT["sentences"], len(record["sents"]))]
+        end = starts[min(CUT["sentences"], len(starts) - 1)]
         words = [w for w in words if w[1] == "text" and w[2] < end][: CUT["words"]]
         self.rows, self.spans = [w[0] for w in words], [(w[2], w[3]) for w in words]
-        self.sentences = [max(i for i, start in enumerate(starts[:-1]) if start <= w[2]) for w in words]
-        keep = record.get("keep", [])
+        self.sentences = [max((i for i, start in enumerate(starts[:-1]) if start <= w[2]), default=0) for w in words]
+        keep = record.get("keep", record.get("spans", []))
         self.keep = [any(start <= a and b <= end for start, end in keep) for a, b in self.spans]
         self.apart = [int(i == 0 or self.body[a - 1].isspace()) for i, (a, _) in enumerate(self.spans)]
         self.first = [a in starts for a, _ in self.spans]
@@ -51,7 +61,39 @@ class Opening:
         self.opens = [own or before in text.OPENING for own, before in zip(self.first, ["", *words])]
         self.that = [encoder.normalizer.normalize_str(word) in text.THAT for word in words]
         self.holds = [text.holds(encoder.normalizer.normalize_str(word)) for word in words]
+        self.verdicts = record.get("gaps", [])
         self.hidden = None
+
+    def judged(self):
+        """(gap, 1 for one that breaks the text, 0.5 for a poor one, 0) of each gap that an editor judged, where it is seen whole."""
+        for start, end, verdict in self.verdicts:
+            own = [i for i, (a, b) in enumerate(self.spans) if start <= a and b <= end]
+            if own and (own[-1] + 1 < len(self.spans) or self.spans[own[-1]][1] >= end - 1):
+                before = own[0] - 1 if own[0] and self.keep[own[0] - 1] else None
+                behind = next((i for i in range(own[-1] + 1, len(self.keep)) if self.keep[i]), None)
+                yield (before, own[0], own[-1], behind), VERDICTS[verdict]
+
+    def gaps(self, kept):
+        """(last word before it, first, last, first word behind it) of each run of words that go; None where nothing stays on a
+        side. Before the first that stays and behind the last those of its sentence alone."""
+        ends = [None, *(i for i, stays in enumerate(kept) if stays), None]
+        for before, behind in itertools.pairwise(ends):
+            own = range(0 if before is None else before + 1, len(kept) if behind is None else behind)
+            if before is None or behind is None:
+                near = self.sentences[behind if before is None else before]
+                own = [i for i in own if self.sentences[i] == near]
+            if any(not self.marks[i] for i in own):
+                yield before, own[0], own[-1], behind
+
+    def features(self, gap, states):
+        """As src/tasks/cut.rs has it: states of the words on both sides, of its own first and last, the mean of its own, flags."""
+        before, first, last, behind = gap
+        place = lambda i: torch.zeros_like(states[0]) if i is None else states[i]
+        together = lambda a, b: a is not None and b is not None and self.sentences[a] == self.sentences[b]
+        flags = [before is None, behind is None, together(before, first), together(behind, last), together(before, behind)]
+        flags += [before is not None and self.marks[first], self.marks[last], min(last + 1 - first, LONG_GAP) / 10]
+        own = states[first : last + 1].mean(0)
+        return torch.cat([place(before), states[first], states[last], place(behind), own, torch.tensor(flags, dtype=states.dtype)])
 
     def written(self, kept):
         """The words that stay, as text."""
@@ -101,12 +143,13 @@ def chain_loss(logits, keep, mask):
     return torch.logsumexp(step[:, 0, 0], -1) - gold
 
 
-def decode(logits, opening, limit, bias, config=CUT):
+def decode(logits, opening, limit, bias, config=CUT, ends=(), opens=()):
     """The likeliest states with `least` to `limit` words, as src/tasks/cut.rs finds them (but for asides); None where none have
     so many. A word counts where white space stands before it or the one before is left out; the first part begins a
     sentence or follows the mark of a dateline; no part ends with a word that wants another, or before "that" or soon behind it,
     and none begins behind such a word, but for "that"; and costs are
-    taken off for a part that begins inside a sentence, and for one that ends inside without a mark on either side."""
+    taken off for a part that begins inside a sentence, and for one that ends inside without a mark on either side. `ends` are
+    words before which no part ends, `opens` such as do not come first of all."""
     least = config["least"]
     best = np.full((2, limit + 1), -np.inf)
     best[0, 0] = 0.0
@@ -119,10 +162,12 @@ def decode(logits, opening, limit, bias, config=CUT):
             left[:] = -np.inf
         elif not (opening.first[t] or opening.marks[t] or (t and opening.marks[t - 1])):
             left -= config["end_cost"]
+        if t in ends:
+            left[:] = -np.inf
         begun[1:] = best[0, :limit] + begin + stay + bias - (0 if opening.first[t] else config["begin_cost"])
         if t and opening.holds[t - 1] and not opening.that[t - 1]:
             begun[2:] = -np.inf
-        if not opening.opens[t]:
+        if not opening.opens[t] or t in opens:
             begun[1] = -np.inf
         going[size:] = best[1, : limit + 1 - size] + stay + bias * size
         came[t] = left > best[0], going >= begun
@@ -161,11 +206,73 @@ def fit(openings, config, eps, args, seed):
 
 
 def answers(head, openings):
-    """(opening, logits [words, 3]) of each."""
+    """(opening, logits [words, 3], states [words, size]) of each."""
     with torch.no_grad():
         for opening in openings:
             hidden, sentences, _, mask = collated([opening])
-            yield opening, head(hidden, sentences, mask)[0].cpu().numpy()
+            states = head.states(hidden, sentences, mask)
+            yield opening, head.out(states)[0].cpu().numpy(), states[0].cpu()
+
+
+def keep(head, opening, logits, states, limit, most):
+    """The best states none of whose gaps is likelier than `most` to break the text, as src/tasks/cut.rs finds them."""
+    ends, opens = set(), set()
+    for _ in range(SEARCHES):
+        kept = decode(logits, opening, limit, CUT["bias"], ends=ends, opens=opens)
+        gaps = list(opening.gaps(kept)) if kept else []
+        if not gaps or not hasattr(head, "gap"):
+            return kept
+        with torch.no_grad():
+            broken = head.of_gaps(torch.stack([opening.features(gap, states) for gap in gaps])).sigmoid()
+        refused = [gap for gap, share in zip(gaps, broken) if share > most]
+        if not refused:
+            return kept
+        ends.update(first for before, first, _, _ in refused if before is not None)
+        opens.update(behind for before, _, _, behind in refused if before is None)
+    return None
+
+
+def fit_gaps(features, breaks, size, seed, epochs=30, batch=64):
+    """A trained `gap` of CutHead for features [gaps, numbers] and how much each gap breaks its text."""
+    torch.manual_seed(seed)
+    mean, deviation = features.mean(0), features.std(0) + 1e-3
+    scaled = (features - mean) / deviation
+    dense, out = torch.nn.Linear(features.shape[1], size), torch.nn.Linear(size, 1)
+    optimizer = torch.optim.AdamW([*dense.parameters(), *out.parameters()], weight_decay=0.05)
+    steps = epochs * len(features) // batch
+    drop = torch.nn.functional.dropout
+    for step in range(steps):
+        own = torch.randint(0, len(features), (batch,))
+        optimizer.param_groups[0]["lr"] = 1e-3 * (1 - step / steps)
+        logits = out(drop(torch.nn.functional.gelu(dense(drop(scaled[own], 0.3))), 0.5)).squeeze(-1)
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, breaks[own])
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():  # the scale goes into the weights
+        dense.weight /= deviation
+        dense.bias -= dense.weight @ mean
+    return torch.nn.ModuleDict({"dense": dense, "out": out})
+
+
+def add_gaps(head, openings, config, seed):
+    """Train what refuses cuts on judged gaps, four times with a fourth of the articles held back, whose refusals are printed, and
+    once with all."""
+    rows = [(i, opening.features(gap, states), broken) for i, (opening, _, states) in enumerate(answers(head, openings)) for gap, broken in opening.judged()]
+    fold, features, breaks = torch.tensor([i % 4 for i, _, _ in rows]), torch.stack([f for _, f, _ in rows]), torch.tensor([b for *_, b in rows])
+    shares = torch.zeros(len(rows))
+    for number in range(4):
+        head.gap = fit_gaps(features[fold != number], breaks[fold != number], config["size"], seed)
+        with torch.no_grad():
+            shares[fold == number] = head.of_gaps(features[fold == number]).sigmoid()
+    bad = breaks == 1
+    rank = shares.argsort().argsort().float()
+    area = (rank[bad].mean() - (bad.sum() - 1) / 2) / (~bad).sum()
+    print(f"{len(rows)} judged gaps of {len(openings)} articles, {bad.float().mean():.3f} bad; not seen: area under the curve {area:.3f}")
+    for most in (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5):
+        made = shares <= most
+        print(f"  at most {most:.2f}: {1 - made.float().mean():.3f} refused, bad among the others {bad[made].float().mean():.3f}")
+    head.gap = fit_gaps(features, breaks, config["size"], seed)
 
 
 def rouge(summary, reference):
@@ -173,21 +280,21 @@ def rouge(summary, reference):
     return text.rouge1(bag(summary), bag(reference))[2]
 
 
-def report(name, scored, limit):
-    """One line a bias: ROUGE-1 F of the head and of as many first words, and the words."""
-    for bias in BIASES:
+def report(name, head, scored, limit):
+    """One line a value of "most": ROUGE-1 F of the head and of as many first words, and the words."""
+    for most in MOSTS if hasattr(head, "gap") else (1.0,):
         own, lead, count = [], [], []
-        for opening, logits in scored:
-            states = decode(logits, opening, limit, bias)
-            if states:
-                summary = opening.written(states)
+        for opening, logits, states in scored:
+            kept = keep(head, opening, logits, states, limit, most)
+            if kept:
+                summary = opening.written(kept)
                 count.append(len(summary.split()))
                 own.append(rouge(summary, opening.summary))
                 lead.append(rouge(" ".join(opening.body.split()[: count[-1]]), opening.summary))
         gain = [100 * (a - b) for a, b in zip(own, lead)]
         error = statistics.stdev(gain) / len(gain) ** 0.5 if len(gain) > 1 else 0.0
         print(
-            f"{name} ({len(gain)}), bias {bias:+.2f}: ROUGE-1 F {statistics.mean(own):.4f}, first words {statistics.mean(lead):.4f}, "
+            f"{name} ({len(gain)} of {len(scored)}), most {most:.2f}: ROUGE-1 F {statistics.mean(own):.4f}, first words {statistics.mean(lead):.4f}, "
             f"points more {statistics.mean(gain):+.2f} ± {error:.2f}, {statistics.mean(count):.1f} words",
             flush=True,
         )
@@ -196,7 +303,7 @@ def report(name, scored, limit):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True, help="model folder of finetune.py")
-    parser.add_argument("--data", type=Path, required=True, help="folder of cuts.train.jsonl and extract.dev.jsonl")
+    parser.add_argument("--data", type=Path, required=True, help="folder of cuts.train.jsonl, gaps.train.jsonl and extract.dev.jsonl")
     parser.add_argument("--out", type=Path, required=True, help="model folder to write; may be --model")
     parser.add_argument("--hold", type=int, default=0, metavar="N", help="score one in N training articles by a head that has not seen it, first")
     parser.add_argument("--epochs", type=int, default=14)
@@ -212,7 +319,8 @@ def main():
     encoder = batches.Encoder.of(model, args.model)
     config, eps, args.hidden = dict(CUT), model.encoder.config.layer_norm_eps, model.encoder.config.hidden_size
     model.mujaz["heads"]["extract"]["cut"] = config
-    openings = lambda name: [o for o in (Opening(encoder, r) for r in read_jsonl(args.data / name)) if o.rows]
+    found = lambda name: read_jsonl(args.data / name) if (args.data / name).exists() else []
+    openings = lambda name: [o for o in (Opening(encoder, r) for r in found(name)) if o.rows]
     train = read(model, encoder, [o for o in openings("cuts.train.jsonl") if any(o.keep)], args)
     dev = read(model, encoder, openings("extract.dev.jsonl"), args)
     print(f"{len(train)} articles with parts to keep, {len(dev)} of dev")
@@ -220,11 +328,14 @@ def main():
     if args.hold:
         held = [o for o in train if o.summary][:: args.hold]
         head = fit([o for o in train if o not in held], config, eps, args, args.seed)
-        report("not seen", list(answers(head, held)), args.limit)
+        report("not seen", head, list(answers(head, held)), args.limit)
     head = fit(train, config, eps, args, args.seed)
+    if judged := [o for o in openings("gaps.train.jsonl") if any(o.judged())]:
+        config["gap"] = dict(GAP)
+        add_gaps(head, read(model, encoder, judged, args), config["gap"], args.seed)
     for name, own in (("annotated", True), ("standfirsts", False)):
         if group := [o for o in dev if o.source.startswith("annotated") == own]:
-            report(f"dev, {name}", list(answers(head, group)), args.limit)
+            report(f"dev, {name}", head, list(answers(head, group)), args.limit)
     model.heads["extract"].cut = head.cpu()
     model.mujaz["revision"] = args.revision or model.mujaz["revision"]
     model.cpu().save(args.out, encoder.tokenizer)

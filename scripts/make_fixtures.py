@@ -37,7 +37,7 @@ HEADS = {
     "stance": {"labels": network.STANCES, "claim_temperature": 1.0, "entity_temperature": 1.0, "mention": {"size": 12, "temperature": 1.0},
                "adapter": {"rank": 3}},
     "extract": {"size": 16, "layers": 1, "heads": 2, "feed_forward": 32, "positions": 8, "word": {"size": 10, "weight": 2.0, "further": 0.4},
-                "cut": {"size": 12, "layers": 1, "heads": 2, "feed_forward": 20, "inner": 1, "sentences": 3, "words": 60, "least": 4, "bias": 0.1, "begin_cost": 0.5, "end_cost": 0.5}},
+                "cut": {"size": 12, "layers": 1, "heads": 2, "feed_forward": 20, "inner": 1, "sentences": 3, "words": 60, "least": 4, "bias": 0.1, "begin_cost": 0.5, "end_cost": 0.5, "gap": {"size": 10, "most": 0.5}}},
 }  # fmt: skip
 
 
@@ -120,7 +120,11 @@ def golden(model, rows, numbers=None):
                 answer["summary_words"] = model.words(hidden, torch.arange(length))
             if cut := model.mujaz["heads"]["extract"].get("cut"):
                 states = model.openings(ids, types, torch.ones_like(ids))
-                answer["cut"] = model.heads["extract"].cut(states, groups.clamp(max=cut["sentences"] - 1), torch.ones_like(ids).bool())
+                head, asked = model.heads["extract"].cut, (states, groups.clamp(max=cut["sentences"] - 1), torch.ones_like(ids).bool())
+                answer["cut"] = head(*asked)
+                if "gap" in cut:  # the states one after the other, as if they were features
+                    features = torch.cat([head.states(*asked).flatten(), torch.zeros(head.gap["dense"].in_features)])
+                    answer["gap"] = head.of_gaps(features[None, : head.gap["dense"].in_features]).sigmoid()
             if "mention" in model.mujaz["heads"]["stance"]:
                 answer["mention"] = model.mentions(hidden, torch.ones_like(ids), [(0, [0, length // 2])])[0]
         out.append(row | {k: [round(x, 6) for x in v.flatten().tolist()] for k, v in answer.items()})
@@ -246,16 +250,22 @@ def passage_cases(count=60):
 
 
 def cut_cases(count=200):
-    """Chains with the states that fit_summaries.py finds (src/tasks/cut.rs)."""
+    """Chains with the states, gaps and features of gaps that fit_summaries.py finds (src/tasks/cut.rs)."""
     rng, lines = random.Random(8), []
+    numbers = random.Random(9)
     while len(lines) < count:
         length = rng.randrange(1, 30)
         flags = lambda share: [int(rng.random() < share) for _ in range(length)]
         case = {"sentences": sorted(rng.randrange(3) for _ in range(length)), "logits": [[round(rng.gauss(0, 2), 3) for _ in range(3)] for _ in range(length)], "apart": flags(0.8), "first": flags(0.2),
                 "opens": flags(0.4), "that": flags(0.05), "marks": flags(0.2), "holds": flags(0.2), "limit": rng.randrange(1, 20), "least": rng.randrange(1, 6),
                 "bias": rng.choice([0.0, 0.1]), "begin_cost": rng.choice([0.0, 1.0]), "end_cost": rng.choice([0.0, 2.0])}  # fmt: skip
-        opening = simple.SimpleNamespace(**{k: case[k] for k in ("apart", "first", "opens", "that", "marks", "holds", "sentences")})
+        opening = fit_summaries.Opening.__new__(fit_summaries.Opening)
+        opening.__dict__ |= {k: case[k] for k in ("apart", "first", "opens", "that", "marks", "holds", "sentences")}
         case["states"] = fit_summaries.decode(np.array(case["logits"]), opening, case["limit"], case["bias"], case)
+        case["vectors"] = [[numbers.randrange(9), numbers.randrange(9)] for _ in range(length)]
+        gaps = list(opening.gaps(case["states"])) if case["states"] else []
+        case["gaps"] = [[-1 if place is None else place for place in gap] for gap in gaps]
+        case["features"] = [[round(x, 4) for x in opening.features(gap, torch.tensor(case["vectors"]).float()).tolist()] for gap in gaps]
         lines.append(json.dumps(case))
     (FIXTURES / "cut-cases.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(f"wrote {len(lines)} cut cases, {sum('null' in line for line in lines)} without an answer")

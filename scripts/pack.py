@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 sys.path.insert(0, str(Path(__file__).parent))
 from mujaz_train.model import tensors
 
-NARROW = 64  # columns below which a scale for each row saves little
+NARROW = 16  # columns below which a scale for each row saves little
 
 
 def packed(weight):

@@ -8,6 +8,7 @@ code points of `text`), with these additions for training:
   stance label     "neutral|unrelated" where a set does not tell the two apart
   "sents"          sentences of the text, to which "extract" numbers refer
   "keep"           parts of the text that a summary keeps, [start, end) in code points; --cuts writes cuts.train.jsonl of them
+  "spans", "gaps"  parts that an earlier head kept, and [start, end, verdict] of what it deleted; --gaps writes gaps.train.jsonl
 
 Splits are by block of an article's length (CoNLL files), by source file, target or article; near-duplicates of
 a dev record are removed from train. Prints what was kept, per source and label. OUT/eval/ holds the dev records
@@ -508,15 +509,26 @@ def kept(article, label):
     return [[starts[i] + start, starts[i] + end] for i, start, end in label["keep"]]
 
 
+def gaps(data, label_file, dev):
+    """Raw articles with the parts that a head kept of them, and an editor's verdicts on what it deleted, as spans of the text."""
+    labels = {label["id"]: label for label in corpus.read_jsonl(label_file)}
+    out = [{k: r[k] for k in ("id", "source", "title", "text")} | {k: labels[r["id"]][k] for k in ("spans", "gaps")} for r in raw_records(data, labels)]
+    return without(out, copies(out, dev))
+
+
+def raw_records(data, wanted):
+    """Records of the raw news sets that have one of the `wanted` ids."""
+    for name in ("ant_multisource", "saudinewsnet", "hespress", "afnd_ahdath") if wanted else ():
+        yield from (r for r in corpus.read_jsonl(data / corpus.CORPORA[name][0]) if r["id"] in wanted)
+
+
 def raw_articles(data, wanted):
     """Articles of the raw news sets in the shape of the annotated ones, by id."""
     out = {}
-    for name in ("ant_multisource", "saudinewsnet", "hespress", "afnd_ahdath") if wanted else ():
-        for record in corpus.read_jsonl(data / corpus.CORPORA[name][0]):
-            if record["id"] in wanted:
-                sents = [" ".join(record["text"][a:b].split()) for a, b in text.sentences(record["text"])]
-                sid = record["id"].split("/")[-1]
-                out[record["id"]] = {"source": record["source"], "sid": sid, "title": record["title"], "sents": sents}
+    for record in raw_records(data, wanted):
+        sents = [" ".join(record["text"][a:b].split()) for a, b in text.sentences(record["text"])]
+        sid = record["id"].split("/")[-1]
+        out[record["id"]] = {"source": record["source"], "sid": sid, "title": record["title"], "sents": sents}
     return out
 
 
@@ -674,6 +686,8 @@ def labels_of(record, task):
         return [t["label"] for t in record.get("topics", [])] or ["any:" + "|".join(record["topics_any"]) if record.get("topics_any") else "none"]
     if task in ("stance", "mentions"):
         return [f"{s['kind']}:{s['label']}" for s in record["stance"]]
+    if task == "gaps":
+        return [verdict for _, _, verdict in record["gaps"]]
     return [f"{len(record['keep'])} parts"] if task == "cuts" else [f"{len(record['extract'])} sentences"]
 
 
@@ -684,6 +698,7 @@ def main():
     parser.add_argument("--labels", type=Path, nargs="*", default=[], help="label files of the annotated articles")
     parser.add_argument("--topic-cap", type=int, default=300, help="most articles of a section and set")
     parser.add_argument("--cuts", type=Path, help="more articles with the parts that a summary keeps, for fit_summaries.py")
+    parser.add_argument("--gaps", type=Path, help="articles cut by an earlier head, with verdicts on the gaps, for fit_summaries.py")
     parser.add_argument("--extract-cap", type=int, default=250, help="most articles of a source (four times as many of BBC)")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
@@ -715,6 +730,8 @@ def main():
         write(args.out, task, train, dev)
         if task == "extract" and args.cuts:
             write(args.out, "cuts", cuts(args.data, args.cuts, marked_train, dev), [])
+        if task == "extract" and args.gaps:
+            write(args.out, "gaps", gaps(args.data, args.gaps, dev), [])
 
 
 if __name__ == "__main__":

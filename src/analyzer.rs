@@ -13,6 +13,7 @@ use crate::tasks::stance::{Body, Pair, Reading, Target};
 use crate::tasks::{entities, mentions, stance, summary, topics};
 use crate::text::normalise::Original;
 use rayon::prelude::*;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Windows of an article whose words' hidden states are kept for stance: 1.5 KB a word. Entities that only the rest of a
@@ -468,7 +469,13 @@ impl Analyzer {
         (count > 0).then_some(feature)
     }
 
+    /// What stays of the opening, or else whole sentences.
     fn summarise(&self, article: &Article, document: &Document, windows: &[WindowOutput], config: &ExtractConfig) -> Summary {
+        let (original, limit) = (Original::new(&article.text), self.options.summary_words);
+        let parts = self.cut().and_then(|cut| self.parts(document, windows, cut));
+        if let Some(summary) = parts.and_then(|parts| summary::of_parts(document, parts, &original, limit)) {
+            return summary;
+        }
         let clock = Clock::start();
         let width = self.model.config.hidden_size;
         let count = document.sentences.len();
@@ -488,32 +495,36 @@ impl Analyzer {
         if count > body {
             scores.extend(self.model.heads.extract(&means[body * width..]).unwrap_or_default());
         }
-        clock.lap(Stage::Heads);
+        let clock = clock.lap(Stage::Heads);
         let mut words = vec![None; document.words.len()];
         for window in windows {
             window.words.iter().zip(&window.summary_words).for_each(|((word, _), &share)| words[*word] = Some(share));
         }
-        let cut = self.cut().map(|cut| {
-            let clock = Clock::start();
-            let state = |word: usize| {
-                let found = |w: &&WindowOutput| w.words.binary_search_by_key(&word, |(word, _)| *word).ok();
-                let (window, at) = windows.iter().take(CUT_WINDOWS).find_map(|w| Some((w, found(&w)?)))?;
-                let row = at * width..(at + 1) * width;
-                Some([window.firsts.get(row.clone())?, window.inner.get(row).unwrap_or_default()])
-            };
-            let opening = Opening::new(document, &summary::pool(document), cut, |word| state(word).is_some());
-            let states: Vec<f32> = opening.words.iter().filter_map(|&word| state(word)).flatten().flatten().copied().collect();
-            let clock = clock.lap(Stage::Decode);
-            let logits = self.model.heads.cut(&states, &opening.sentences).unwrap_or_default();
-            clock.lap(Stage::Heads);
-            (opening, logits)
-        });
-        let cut = cut.as_ref().map(|(opening, logits)| (opening, logits.as_slice()));
-        let clock = Clock::start();
-        let scores = summary::Scores { sentences: &scores, words: &words, cut };
-        let summary = summary::summarise(document, &scores, config, &Original::new(&article.text), self.options.summary_words);
+        let scores = summary::Scores { sentences: &scores, words: &words };
+        let summary = summary::extract(document, &scores, config, &original, limit);
         clock.lap(Stage::Decode);
         summary
+    }
+
+    /// Parts of the normalised text that stay when the opening is cut, as ranges of bytes; `None` where it is not to be cut.
+    fn parts(&self, document: &Document, windows: &[WindowOutput], config: &CutConfig) -> Option<Vec<Range<usize>>> {
+        let clock = Clock::start();
+        let width = self.model.config.hidden_size;
+        let state = |word: usize| {
+            let found = |w: &&WindowOutput| w.words.binary_search_by_key(&word, |(word, _)| *word).ok();
+            let (window, at) = windows.iter().take(CUT_WINDOWS).find_map(|w| Some((w, found(&w)?)))?;
+            let row = at * width..(at + 1) * width;
+            Some([window.firsts.get(row.clone())?, window.inner.get(row).unwrap_or_default()])
+        };
+        let opening = Opening::new(document, &summary::pool(document), config, |word| state(word).is_some());
+        let states: Vec<f32> = opening.words.iter().filter_map(|word| state(word.number)).flatten().flatten().copied().collect();
+        let sentences: Vec<usize> = opening.words.iter().map(|word| word.sentence).collect();
+        let clock = clock.lap(Stage::Decode);
+        let own = self.model.heads.cut(&states, &sentences)?;
+        let clock = clock.lap(Stage::Heads);
+        let parts = opening.parts(document, &own, config, self.options.summary_words, |features| self.model.heads.gaps(features));
+        clock.lap(Stage::Decode);
+        parts
     }
 
     /// Stances toward the targets asked for, or else the main entities: from their mentions where the article names them,

@@ -8,6 +8,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import AutoConfig, AutoModel
 
+GAP_FLAGS = 8  # numbers that tell of a gap beside the states around it
 STANCES = ["favor", "against", "neutral", "unrelated"]
 
 
@@ -153,14 +154,25 @@ class CutHead(nn.Module):
         self.layer = nn.ModuleList(Layer(size, config["feed_forward"], config["heads"], eps, dropout) for _ in range(config["layers"]))
         self.out, self.drop = nn.Linear(size, 3), nn.Dropout(dropout)
         nn.init.zeros_(self.sentence.weight)
+        if config.get("gap"):
+            inner = config["gap"]["size"]
+            self.gap = nn.ModuleDict({"dense": nn.Linear(5 * size + GAP_FLAGS, inner), "out": nn.Linear(inner, 1)})
 
-    def forward(self, first_pieces, sentences, mask):
-        """[batch, words, hidden or 2 · hidden], the number of each word's sentence, and a mask of real words to logits
-        [batch, words, 3]."""
+    def states(self, first_pieces, sentences, mask):
+        """[batch, words, hidden or 2 · hidden], the number of each word's sentence, and a mask of real words to the words'
+        states [batch, words, size]."""
         x = nn.functional.gelu(self.dense(self.drop(first_pieces))) + self.sentence(sentences)
         for layer in self.layer:
             x = layer(x, mask)
-        return self.out(self.drop(x))
+        return x
+
+    def forward(self, first_pieces, sentences, mask):
+        """As `states`, to logits [batch, words, 3]."""
+        return self.out(self.drop(self.states(first_pieces, sentences, mask)))
+
+    def of_gaps(self, features):
+        """[gaps, 5 · size + GAP_FLAGS] to logits [gaps]: whether the text reads as broken where words were deleted."""
+        return self.gap["out"](nn.functional.gelu(self.gap["dense"](features))).squeeze(-1)
 
 
 class ExtractHead(nn.Module):

@@ -220,6 +220,18 @@ pub struct CutConfig {
     /// Taken off for each part that ends inside a sentence without a mark on either side.
     #[serde(default)]
     pub end_cost: f32,
+    /// What a deletion does to the text around it; such heads refuse some of the cuts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<GapConfig>,
+}
+
+/// Whether what is left reads as broken where words were deleted: states around the gap through one inner layer and a sigmoid.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct GapConfig {
+    /// Numbers of the inner layer.
+    pub size: usize,
+    /// Highest probability of a broken text at a gap that is made; a poor one counts as half.
+    pub most: f32,
 }
 
 /// Whether a summary would have a word: its first piece through one inner layer and a sigmoid.
@@ -259,6 +271,7 @@ impl HeadsConfig {
                     && c.bias.is_finite()
                     && c.begin_cost.is_finite()
                     && c.end_cost.is_finite()
+                    && c.gap.as_ref().is_none_or(|gap| gap.size > 0 && gap.most.is_finite())
             });
             !cut || e.heads == 0 || !e.size.is_multiple_of(e.heads) || e.positions == 0 || !e.lead.is_finite() || !word
         });

@@ -58,6 +58,23 @@ struct Extract {
     kernel: Kernel,
 }
 
+/// Numbers that tell of a gap beside the states around it.
+pub const GAP_FLAGS: usize = 8;
+
+/// Features of a gap: states of five places and its flags.
+fn gap_features(size: usize) -> usize {
+    5 * size + GAP_FLAGS
+}
+
+/// The words of an opening as the head that cuts it sees them.
+#[derive(Debug, Default)]
+pub struct CutWords {
+    /// Logits `[words, 3]`: that a summary keeps the word, that it begins a part, and that a part ends before it.
+    pub logits: Vec<f32>,
+    /// States behind the inter-word layers, `[words, size]`.
+    pub states: Vec<f32>,
+}
+
 /// Which words of an opening a summary keeps.
 struct Cut {
     dense: Dense,
@@ -65,6 +82,7 @@ struct Cut {
     sentence: Vec<f32>,
     layers: Vec<Layer>,
     out: Dense,
+    gap: Option<TwoLayers>,
     config: CutConfig,
     kernel: Kernel,
 }
@@ -125,6 +143,10 @@ impl Heads {
                         sentence: weights.get("heads.extract.cut.sentence.weight", &[cut.sentences, cut.size])?,
                         layers: layers("extract.cut", cut.layers, cut.size, cut.feed_forward, cut.heads)?,
                         out: dense("extract.cut.out", 3, cut.size)?,
+                        gap: match &cut.gap {
+                            Some(gap) => Some(two_layers("extract.cut.gap", 1, gap.size, gap_features(cut.size))?),
+                            None => None,
+                        },
                         config: cut.clone(),
                         kernel,
                     }),
@@ -198,10 +220,9 @@ impl Heads {
         Some(self.extract.as_ref()?.word.as_ref()?.apply(first_pieces))
     }
 
-    /// Logits `[words, 3]` for the words of an opening, from the hidden states of their first pieces, `[words, hidden]`, or
-    /// `[words, 2 · hidden]` with those of an inner layer behind them, and the number of each one's sentence: that a summary
-    /// keeps it, that it begins a part, and that a part ends before it.
-    pub fn cut(&self, first_pieces: &[f32], sentences: &[usize]) -> Option<Vec<f32>> {
+    /// What [`CutWords`] holds of an opening, from the hidden states of its words' first pieces, `[words, hidden]`, or
+    /// `[words, 2 · hidden]` with those of an inner layer behind them, and the number of each one's sentence.
+    pub fn cut(&self, first_pieces: &[f32], sentences: &[usize]) -> Option<CutWords> {
         let head = self.extract.as_ref()?.cut.as_ref()?;
         let size = head.config.size;
         let mut x = head.dense.apply_gelu(first_pieces);
@@ -213,7 +234,14 @@ impl Heads {
         for layer in &head.layers {
             layer.forward(&mut x, &[sentences.len()], &mut work);
         }
-        Some(head.out.apply(&x))
+        Some(CutWords { logits: head.out.apply(&x), states: x })
+    }
+
+    /// How likely the text is to read as broken at gaps, from features `[gaps, 5 · size + GAP_FLAGS]`; `None` for a model that
+    /// does not know.
+    pub fn gaps(&self, features: &[f32]) -> Option<Vec<f32>> {
+        let logits = self.extract.as_ref()?.cut.as_ref()?.gap.as_ref()?.apply(features);
+        Some(logits.into_iter().map(|logit| 1.0 / (1.0 + (-logit).exp())).collect())
     }
 
     /// A logit for each sentence of a document, from its mean hidden states `[sentences, hidden]` in order.

@@ -1,5 +1,6 @@
 //! Summaries by deletion: which words of an article's opening stay, as a chain of two states.
 
+use crate::model::CutWords;
 use crate::model::config::CutConfig;
 use crate::pipeline::document::Document;
 use crate::text::asides;
@@ -28,116 +29,221 @@ const THAT: [&str; 12] = ["أن", "إن", "ان", "بأن", "أنه", "إنه", 
 /// Words and marks from one of [`THAT`] to where its clause may end.
 const CLAUSE: usize = 7;
 
+/// Most searches for states without a gap that is refused; then sentences are taken whole.
+const SEARCHES: usize = 10;
+/// Words of a gap beyond which its length tells no more.
+const LONG_GAP: usize = 30;
+
 /// Whether a part may not end with `word`.
 fn holds(word: &str) -> bool {
     static WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| HOLDING.split_whitespace().collect());
     WORDS.contains(word) || word.strip_prefix(['و', 'ف']).is_some_and(|rest| WORDS.contains(rest))
 }
 
-/// The words of an article's opening: those of its first sentences.
+/// A word of an article's opening.
+#[derive(Debug)]
+pub struct Word {
+    /// Its number in the document.
+    pub number: usize,
+    /// The number of its sentence, from 0.
+    pub sentence: usize,
+    /// Whether a summary may have it: words of asides go.
+    free: bool,
+    /// Whether white space or another sentence stands before it.
+    apart: bool,
+    /// Whether a summary may begin with it: the first word of a sentence, or one behind the mark of a dateline.
+    opens: bool,
+    /// Whether a part may end with it.
+    ends: bool,
+    /// Whether it is one of [`THAT`].
+    that: bool,
+    /// Whether it is the first of its sentence.
+    first: bool,
+    /// Whether it is a mark.
+    mark: bool,
+}
+
+/// The words of an article's first sentences.
 #[derive(Debug, Default)]
 pub struct Opening {
-    /// Their numbers in the document.
-    pub words: Vec<usize>,
-    /// For each, the number of its sentence, from 0.
-    pub sentences: Vec<usize>,
-    /// For each, whether a summary may have it: words of asides go.
-    free: Vec<bool>,
-    /// For each, whether white space or another sentence stands before it.
-    apart: Vec<bool>,
-    /// For each, whether a summary may begin with it: the first word of a sentence, or one behind the mark of a dateline.
-    opens: Vec<bool>,
-    /// For each, whether a part may end with it.
-    ends: Vec<bool>,
-    /// For each, whether it is one of [`THAT`].
-    that: Vec<bool>,
-    /// For each, whether it is the first of its sentence.
-    first: Vec<bool>,
-    /// For each, whether it is a mark.
-    marks: Vec<bool>,
+    /// In order.
+    pub words: Vec<Word>,
+}
+
+/// Words of an opening that go between two that stay, or before the first or behind the last of these.
+#[derive(Clone, Debug, PartialEq)]
+struct Gap {
+    /// The last word before it that stays.
+    before: Option<usize>,
+    words: Range<usize>,
+    /// The first word behind it that stays.
+    behind: Option<usize>,
 }
 
 impl Opening {
     /// The opening of a document whose sentences with news are `pool`, in order. It ends before the first word that
     /// has no `state`; words without pieces are passed over.
     pub fn new(document: &Document, pool: &[usize], config: &CutConfig, has_state: impl Fn(usize) -> bool) -> Self {
-        let mut out = Self::default();
-        for (number, &i) in pool.iter().take(config.sentences).enumerate() {
+        let mut out: Vec<Word> = Vec::new();
+        for (sentence, &i) in pool.iter().take(config.sentences).enumerate() {
             let range = document.sentences[i].words.clone();
             let asides = asides::asides(document.text.text(), &document.words[range.clone()]);
-            for word in range.clone().filter(|&word| !document.pieces_of(word).is_empty()) {
-                if out.words.len() == config.words || !has_state(word) {
-                    return out;
+            for number in range.clone().filter(|&number| !document.pieces_of(number).is_empty()) {
+                if out.len() == config.words || !has_state(number) {
+                    return Self { words: out };
                 }
-                let free = !asides.iter().any(|aside| aside.contains(&(word - range.start)));
-                let first = out.sentences.last() != Some(&number);
-                let before = out.words.last().filter(|_| !first).map(|&before| document.words[before]);
+                let last = out.last().filter(|last| last.sentence == sentence);
+                let before = last.map(|last| document.words[last.number]);
                 // What goes by itself is no cut: the word behind it is still the first.
-                let fresh = first || (out.first.last() == Some(&true) && out.free.last() == Some(&false));
-                out.words.push(word);
-                out.sentences.push(number);
-                out.free.push(free);
-                out.apart.push(before.is_none_or(|before| before.end != document.words[word].start));
+                let first = last.is_none_or(|last| last.first && !last.free);
                 let mark = before.map(|before| &document.text.text()[before.start..before.end]);
-                out.opens.push(fresh || mark.is_some_and(|mark| OPENING.contains(&mark)));
-                out.ends.push(!holds(document.word(word)));
-                out.that.push(THAT.contains(&document.word(word)));
-                out.first.push(fresh);
-                out.marks.push(document.words[word].mark);
+                out.push(Word {
+                    number,
+                    sentence,
+                    free: !asides.iter().any(|aside| aside.contains(&(number - range.start))),
+                    apart: before.is_none_or(|before| before.end != document.words[number].start),
+                    opens: first || mark.is_some_and(|mark| OPENING.contains(&mark)),
+                    ends: !holds(document.word(number)),
+                    that: THAT.contains(&document.word(number)),
+                    first,
+                    mark: document.words[number].mark,
+                });
             }
         }
-        out
+        Self { words: out }
     }
 
     /// Parts of the document's text that stay, as ranges of bytes of the normalised text, at most `limit` words in all; `None`
-    /// where fewer than `config.least` words can stay. `logits` are those of [`Heads::cut`](crate::model::Heads::cut).
-    pub fn parts(&self, document: &Document, logits: &[f32], config: &CutConfig, limit: usize) -> Option<Vec<Range<usize>>> {
-        let mut kept = vec![false; self.words.len()];
-        let states = decode(&self.steps(logits, config.bias, config.begin_cost, config.end_cost), limit, config.least)?;
-        let free = (0..kept.len()).filter(|&word| self.free[word]);
-        free.zip(states).for_each(|(word, stays)| kept[word] = stays);
+    /// where fewer than `config.least` words can stay, or every search has a gap that is refused. `own` is what [`Heads::cut`](crate::model::Heads::cut) says of the opening,
+    /// and `broken` [`Heads::gaps`](crate::model::Heads::gaps).
+    pub fn parts(
+        &self,
+        document: &Document,
+        own: &CutWords,
+        config: &CutConfig,
+        limit: usize,
+        broken: impl Fn(&[f32]) -> Option<Vec<f32>>,
+    ) -> Option<Vec<Range<usize>>> {
+        let refused = |gaps: &[Gap]| -> Vec<bool> {
+            let Some(gap) = config.gap.as_ref().filter(|_| !gaps.is_empty()) else { return vec![false; gaps.len()] };
+            let features: Vec<f32> = gaps.iter().flat_map(|gap| self.features(gap, &own.states, config.size)).collect();
+            broken(&features).unwrap_or_default().iter().map(|&share| share > gap.most).collect()
+        };
+        let kept = self.keep(&own.logits, config, limit, refused)?;
         let mut parts = Vec::new();
         let mut at = 0;
         while at < kept.len() {
-            let together = |i: usize| i < kept.len() && kept[i] && self.sentences[i] == self.sentences[at];
+            let together = |i: usize| i < kept.len() && kept[i] && self.words[i].sentence == self.words[at].sentence;
             let end = (at..).find(|&i| !together(i)).unwrap_or(at);
             if end == at {
                 at += 1;
                 continue;
             }
-            for run in tidy(&self.words[at..end].iter().map(|&w| (document.word(w), document.words[w].mark)).collect::<Vec<_>>()) {
-                let (first, last) = (self.words[at + run.start], self.words[at + run.end - 1]);
-                parts.push(document.words[first].start..document.words[last].end);
+            let numbers: Vec<usize> = self.words[at..end].iter().map(|word| word.number).collect();
+            for run in tidy(&numbers.iter().map(|&w| (document.word(w), document.words[w].mark)).collect::<Vec<_>>()) {
+                parts.push(document.words[numbers[run.start]].start..document.words[numbers[run.end - 1]].end);
             }
             at = end;
         }
         Some(parts)
     }
 
+    /// Which words stay: the best states none of whose gaps is `refused`. What is refused is closed and the search goes on.
+    fn keep(&self, logits: &[f32], config: &CutConfig, limit: usize, refused: impl Fn(&[Gap]) -> Vec<bool>) -> Option<Vec<bool>> {
+        let free: Vec<usize> = (0..self.words.len()).filter(|&word| self.words[word].free).collect();
+        let mut steps = self.steps(logits, config.bias, config.begin_cost, config.end_cost);
+        for _ in 0..SEARCHES {
+            let mut kept = vec![false; self.words.len()];
+            free.iter().zip(decode(&steps, limit, config.least)?).for_each(|(&word, stays)| kept[word] = stays);
+            let gaps = self.gaps(&kept);
+            let refused: Vec<&Gap> = gaps.iter().zip(refused(&gaps)).filter_map(|(gap, refused)| refused.then_some(gap)).collect();
+            if refused.is_empty() {
+                return Some(kept);
+            }
+            for gap in refused {
+                match (gap.before, gap.behind) {
+                    (Some(_), _) => steps[free.partition_point(|&word| word < gap.words.start)].end = f32::NEG_INFINITY,
+                    (None, Some(behind)) => steps[free.partition_point(|&word| word < behind)].open = f32::NEG_INFINITY,
+                    (None, None) => return None,
+                }
+            }
+        }
+        None
+    }
+
+    /// The gaps that the states chose: before the first word that stays and behind the last those of its sentence alone, and
+    /// none of marks or of words that go by themselves.
+    fn gaps(&self, kept: &[bool]) -> Vec<Gap> {
+        let mut out = Vec::new();
+        let mut before: Option<usize> = None;
+        let sentence = |word: usize| self.words[word].sentence;
+        let ends = (0..kept.len()).filter(|&word| kept[word]).map(Some).chain([None]);
+        for behind in ends {
+            let mut words = before.map_or(0, |before| before + 1)..behind.unwrap_or(kept.len());
+            match (before, behind) {
+                (None, Some(behind)) => words.start = words.clone().find(|&word| sentence(word) == sentence(behind)).unwrap_or(behind),
+                (Some(before), None) => words.end = words.clone().find(|&word| sentence(word) != sentence(before)).unwrap_or(words.end),
+                _ => {}
+            }
+            let own = &self.words[words.clone()];
+            if own.iter().any(|word| word.free && !word.mark) && (before, behind) != (None, None) {
+                out.push(Gap { before, words, behind });
+            }
+            before = behind;
+        }
+        out
+    }
+
+    /// What is told of a gap, as `scripts/fit_summaries.py` has it: the states of the words on both sides, of its own first
+    /// and last and the mean of its own, `[words, size]`, then flags.
+    fn features(&self, gap: &Gap, states: &[f32], size: usize) -> Vec<f32> {
+        let state = |word: usize| &states[word * size..][..size];
+        let place = |word: Option<usize>| word.map_or_else(|| vec![0.0; size], |word| state(word).to_vec());
+        let (first, last) = (gap.words.start, gap.words.end - 1);
+        let mut mean = vec![0.0; size];
+        gap.words.clone().for_each(|word| mean.iter_mut().zip(state(word)).for_each(|(mean, x)| *mean += x / gap.words.len() as f32));
+        let together = |a: Option<usize>, b: Option<usize>| a.zip(b).is_some_and(|(a, b)| self.words[a].sentence == self.words[b].sentence);
+        let flags = [
+            gap.before.is_none(),
+            gap.behind.is_none(),
+            together(gap.before, Some(first)),
+            together(gap.behind, Some(last)),
+            together(gap.before, gap.behind),
+            gap.before.is_some() && self.words[first].mark,
+            self.words[last].mark,
+        ];
+        let length = gap.words.len().min(LONG_GAP) as f32 / 10.0;
+        let mut out = [place(gap.before), place(Some(first)), place(Some(last)), place(gap.behind), mean].concat();
+        out.extend(flags.map(|flag| f32::from(u8::from(flag))).into_iter().chain([length]));
+        out
+    }
+
     /// One step for each word that is free: what goes by itself stands between none of them.
     fn steps(&self, logits: &[f32], bias: f32, begin_cost: f32, end_cost: f32) -> Vec<Step> {
         let mut before: Option<usize> = None;
-        let step = |word: usize| {
-            let [stay, begin, end] = [0, 1, 2].map(|i| logits[3 * word + i]);
-            let next = before.is_some_and(|before| before + 1 == word);
-            let apart = usize::from(self.apart[word] || !next);
-            let begin = stay + begin + bias - if self.first[word] { 0.0 } else { begin_cost };
-            let open = (word.saturating_sub(CLAUSE - 1)..=word).any(|i| self.that[i] && self.sentences[i] == self.sentences[word]);
-            let may_end = !open && before.is_none_or(|before| self.ends[before]);
-            let at_mark = self.first[word] || self.marks[word] || before.is_some_and(|before| self.marks[before]);
+        let step = |at: usize| {
+            let word = &self.words[at];
+            let [stay, begin, end] = [0, 1, 2].map(|i| logits[3 * at + i]);
+            let next = before.is_some_and(|before| before + 1 == at);
+            let last = before.map(|before| &self.words[before]);
+            let apart = usize::from(word.apart || !next);
+            let begin = stay + begin + bias - if word.first { 0.0 } else { begin_cost };
+            let open = self.words[at.saturating_sub(CLAUSE - 1)..=at].iter().any(|other| other.that && other.sentence == word.sentence);
+            let may_end = !open && last.is_none_or(|last| last.ends);
+            let at_mark = word.first || word.mark || last.is_some_and(|last| last.mark);
             let end = end - if at_mark { 0.0 } else { end_cost };
             // What a preposition or a negation holds does not stay without it.
-            let bound = next && before.is_some_and(|before| !self.ends[before] && !self.that[before]);
-            before = Some(word);
+            let bound = next && last.is_some_and(|last| !last.ends && !last.that);
+            before = Some(at);
             Step {
-                open: if self.opens[word] { begin } else { f32::NEG_INFINITY },
+                open: if word.opens { begin } else { f32::NEG_INFINITY },
                 begin: if bound { f32::NEG_INFINITY } else { begin },
                 go_on: stay + bias * apart as f32,
                 end: if may_end { end } else { f32::NEG_INFINITY },
                 apart,
             }
         };
-        (0..self.words.len()).filter(|&word| self.free[word]).map(step).collect()
+        (0..self.words.len()).filter(|&word| self.words[word].free).map(step).collect()
     }
 }
 
@@ -276,6 +382,43 @@ mod tests {
         }
     }
 
+    proptest! {
+        /// Where gaps are refused what stays has none of them, and where none is, it is what the chain decodes to.
+        #[test]
+        fn no_refused_gap_is_left(
+            words in prop::collection::vec(([-3.0f32..3.0, -3.0f32..3.0, -3.0f32..3.0], 0u8..128), 1..14),
+            limit in 1usize..12,
+            odd in any::<bool>(),
+        ) {
+            let flag = |bits: u8, place: u8| bits >> place & 1 == 1;
+            let word = |(number, (_, bits)): (usize, &([f32; 3], u8))| Word {
+                number,
+                sentence: number / 6,
+                free: bits % 5 != 0,
+                apart: flag(*bits, 0),
+                opens: flag(*bits, 1) || number == 0,
+                ends: flag(*bits, 2),
+                that: false,
+                first: number % 6 == 0,
+                mark: flag(*bits, 3) && flag(*bits, 4),
+            };
+            let opening = Opening { words: words.iter().enumerate().map(word).collect() };
+            let logits: Vec<f32> = words.iter().flat_map(|(logits, _)| *logits).collect();
+            let config = CutConfig { size: 1, layers: 0, heads: 1, feed_forward: 1, inner: None, sentences: 3, words: 20, least: 1, bias: 0.0,
+                begin_cost: 0.0, end_cost: 0.0, gap: None };
+            let bad = |gap: &Gap| odd && gap.words.start % 2 == 1;
+            let kept = opening.keep(&logits, &config, limit, |gaps| gaps.iter().map(bad).collect());
+            let plain = decode(&opening.steps(&logits, 0.0, 0.0, 0.0), limit, 1);
+            if let Some(kept) = &kept {
+                prop_assert!(!opening.gaps(kept).iter().any(bad), "{kept:?}");
+            }
+            if !odd {
+                let free = |kept: Vec<bool>| kept.into_iter().zip(&opening.words).filter_map(|(kept, word)| word.free.then_some(kept)).collect::<Vec<_>>();
+                prop_assert_eq!(kept.map(free), plain);
+            }
+        }
+    }
+
     #[test]
     fn chains_decode_as_in_python() -> Result<(), Box<dyn std::error::Error>> {
         #[derive(serde::Deserialize)]
@@ -294,26 +437,37 @@ mod tests {
             begin_cost: f32,
             end_cost: f32,
             states: Option<Vec<u8>>,
+            vectors: Vec<[f32; 2]>,
+            gaps: Vec<[isize; 4]>,
+            features: Vec<Vec<f32>>,
         }
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/cut-cases.jsonl");
         for line in std::fs::read_to_string(path)?.lines() {
             let case: Case = serde_json::from_str(line)?;
-            let count = case.logits.len();
             let set = |flags: &[u8]| flags.iter().map(|&flag| flag == 1).collect::<Vec<bool>>();
-            let opening = Opening {
-                words: (0..count).collect(),
-                sentences: case.sentences,
-                free: vec![true; count],
-                apart: set(&case.apart),
-                opens: set(&case.opens),
-                ends: case.holds.iter().map(|&holds| holds == 0).collect(),
-                first: set(&case.first),
-                that: set(&case.that),
-                marks: set(&case.marks),
+            let word = |at: usize| Word {
+                number: at,
+                sentence: case.sentences[at],
+                free: true,
+                apart: case.apart[at] == 1,
+                opens: case.opens[at] == 1,
+                ends: case.holds[at] == 0,
+                that: case.that[at] == 1,
+                first: case.first[at] == 1,
+                mark: case.marks[at] == 1,
             };
+            let opening = Opening { words: (0..case.logits.len()).map(word).collect() };
             let steps = opening.steps(case.logits.as_flattened(), case.bias, case.begin_cost, case.end_cost);
             let want = case.states.map(|states| set(&states));
             assert_eq!(decode(&steps, case.limit, case.least), want, "{line}");
+            let gaps = want.map(|kept| opening.gaps(&kept)).unwrap_or_default();
+            let place = |word: Option<usize>| word.map_or(-1, |word| word as isize);
+            let told = |gap: &Gap| [place(gap.before), gap.words.start as isize, gap.words.end as isize - 1, place(gap.behind)];
+            assert_eq!(gaps.iter().map(told).collect::<Vec<_>>(), case.gaps, "{line}");
+            for (gap, want) in gaps.iter().zip(&case.features) {
+                let got = opening.features(gap, case.vectors.as_flattened(), 2);
+                assert!(got.len() == want.len() && got.iter().zip(want).all(|(a, b)| (a - b).abs() < 1e-3), "{gap:?}: {got:?}, {want:?}");
+            }
         }
         Ok(())
     }

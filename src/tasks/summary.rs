@@ -1,6 +1,5 @@
 //! Extractive summaries: the best sentences that fit the word limit, without repetition or page furniture.
 
-use super::cut::Opening;
 use crate::data::Summary;
 use crate::model::config::ExtractConfig;
 use crate::pipeline::document::{DocSentence, Document, Field};
@@ -50,8 +49,6 @@ pub struct Scores<'a> {
     pub sentences: &'a [f32],
     /// For each word, how likely a summary is to have it; `None` where that is not known.
     pub words: &'a [Option<f32>],
-    /// The article's opening and what to cut of it; `None` for a model that cuts nothing.
-    pub cut: Option<(&'a Opening, &'a [f32])>,
 }
 
 impl Scores<'_> {
@@ -70,15 +67,10 @@ pub fn pool(document: &Document) -> Vec<usize> {
     if news.is_empty() { candidates(document, |_| true) } else { news }
 }
 
-/// What stays of the opening, or sentences by `scores` where too little of it can, within `limit` words. `original` is the
-/// article's text. The summary is never empty when the text has a word.
-pub fn summarise(document: &Document, scores: &Scores<'_>, config: &ExtractConfig, original: &Original<'_>, limit: usize) -> Summary {
-    let cut = scores.cut.zip(config.cut.as_ref());
-    let parts = cut.and_then(|((opening, logits), cut)| opening.parts(document, logits, cut, limit));
-    match parts.map(|parts| shorten_all(&spans_of_parts(document, parts), original, limit)) {
-        Some(spans) if !spans.is_empty() => written(spans, original),
-        _ => extract(document, scores, config, original, limit),
-    }
+/// A summary of `parts` of the normalised text, ranges of bytes, within `limit` words; `None` where nothing fits.
+pub fn of_parts(document: &Document, parts: Vec<Range<usize>>, original: &Original<'_>, limit: usize) -> Option<Summary> {
+    let spans = shorten_all(&spans_of_parts(document, parts), original, limit);
+    (!spans.is_empty()).then(|| written(spans, original))
 }
 
 /// Code points of parts of the normalised text, none of which overlap: a character such as ㏂ may hold the end of one and the
@@ -109,8 +101,8 @@ fn written(spans: Vec<(usize, usize)>, original: &Original<'_>) -> Summary {
     Summary { text: parts.join(" "), method: "extractive".to_string(), spans }
 }
 
-/// Choose sentences by `scores` within `limit` words.
-fn extract(document: &Document, scores: &Scores<'_>, config: &ExtractConfig, original: &Original<'_>, limit: usize) -> Summary {
+/// Sentences chosen by `scores` within `limit` words. Never empty where the text has a word. `original` is the article's text.
+pub fn extract(document: &Document, scores: &Scores<'_>, config: &ExtractConfig, original: &Original<'_>, limit: usize) -> Summary {
     let mut pool = pool(document);
     let mut rank = scores.sentences.to_vec();
     let shares: Vec<_> = document.sentences.iter().map(|s| scores.words_of(document, s).zip(config.word.as_ref())).collect();
@@ -260,7 +252,7 @@ mod tests {
         let model = crate::model::Model::load(&crate::model::Source::Bundled, &crate::model::Device::Cpu, None)?;
         let summary = |text: &str, limit: usize| -> crate::Result<Summary> {
             let document = Document::new(&crate::Article::new(text), &model.tokenizer, model.config.mujaz()?);
-            let scores = Scores { sentences: &vec![0.0; document.sentences.len()], words: &[], cut: None };
+            let scores = Scores { sentences: &vec![0.0; document.sentences.len()], words: &[] };
             Ok(extract(&document, &scores, &config(1.0), &Original::new(text), limit))
         };
         let text = "دبي (CNN)-- أعلنت مصادر سورية الأربعاء، أن المسلحين، وعددهم كبير، انسحبوا.";
@@ -281,7 +273,7 @@ mod tests {
         let text = [sentence(10, "مدينة"), sentence(10, "وزير"), sentence(20, "جامعة")].join("\n");
         let document = Document::new(&crate::Article::new(text.clone()), &model.tokenizer, model.config.mujaz()?);
         let words = |limit: usize| {
-            let scores = Scores { sentences: &[3.0, 2.0, 1.0], words: &[], cut: None };
+            let scores = Scores { sentences: &[3.0, 2.0, 1.0], words: &[] };
             let summary = extract(&document, &scores, &config(0.0), &Original::new(&text), limit);
             summary.text.split_whitespace().count()
         };
@@ -299,7 +291,7 @@ mod tests {
         let words: Vec<Option<f32>> = (0..document.words.len()).map(|word| (word != 2).then(|| of(word))).collect();
         let best = |weight: f32, further: f32, limit: usize| {
             let config = ExtractConfig { word: Some(WordConfig { size: 1, weight, further }), ..config(0.0) };
-            extract(&document, &Scores { sentences: &[0.2, 0.1, 0.0], words: &words, cut: None }, &config, &Original::new(text), limit).text
+            extract(&document, &Scores { sentences: &[0.2, 0.1, 0.0], words: &words }, &config, &Original::new(text), limit).text
         };
         let first = "وصل الوفد إلى المدينة.";
         assert_eq!(best(0.0, 0.0, 4), first);

@@ -4,7 +4,7 @@ use crate::repo;
 use mujaz::data::StanceKind;
 use mujaz::kernels::{Kernel, Precision};
 use mujaz::model::cpu::CpuEncoder;
-use mujaz::model::{Device, Encoder, Model, Sequence, Source};
+use mujaz::model::{Device, Encoder, GAP_FLAGS, Model, Sequence, Source};
 use serde::Deserialize;
 use std::path::Path;
 
@@ -29,6 +29,8 @@ struct Row {
     summary_words: Vec<f32>,
     #[serde(default)]
     cut: Vec<f32>,
+    #[serde(default)]
+    gap: Vec<f32>,
 }
 
 fn read(path: &str) -> Vec<Row> {
@@ -91,7 +93,13 @@ fn compare(model: &Model, encoder: &dyn Encoder, targeted: &dyn Encoder, rows: &
             let inner = all.inner.get(states).unwrap_or_default();
             let both = hidden.chunks(width).zip(inner.chunks(width)).flat_map(|(last, inner)| [last, inner].concat());
             let sentences: Vec<usize> = (0..length).map(|i| (i * 3 / length).min(cut.sentences - 1)).collect();
-            head_error = head_error.max(furthest(&heads.cut(&both.collect::<Vec<_>>(), &sentences).unwrap(), &row.cut));
+            let own = heads.cut(&both.collect::<Vec<_>>(), &sentences).unwrap();
+            head_error = head_error.max(furthest(&own.logits, &row.cut));
+            if !row.gap.is_empty() {
+                let mut feature = own.states;
+                feature.resize(5 * cut.size + GAP_FLAGS, 0.0);
+                head_error = head_error.max(furthest(&heads.gaps(&feature).unwrap(), &row.gap));
+            }
         }
         if row.extract.len() == groups && length >= 3 {
             head_error = head_error.max(furthest(&heads.extract(&sentences).unwrap(), &row.extract));

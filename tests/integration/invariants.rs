@@ -153,10 +153,14 @@ proptest! {
     }
 
     #[test]
-    fn cuts_keep_offsets_and_the_limit(text in "([ء-ي]{1,7}[ـً-ْ]{0,1}[ .،:()«»؟\n㏂]{1,2}){0,80}", limit in 1usize..60) {
+    fn summaries_keep_offsets_and_the_limit(
+        text in "([ء-ي]{1,7}[ـً-ْ]{0,1}[ .،:()«»؟\n㏂]{1,2}){0,80}",
+        limit in 1usize..60,
+        summary_cuts in any::<bool>(),
+    ) {
         let article = Article::new(text);
         let source = Source::Folder(repo("tests/fixtures/tiny-bert"));
-        let options = Options { summary_words: limit, summary_cuts: true, ..Options::default() };
+        let options = Options { summary_words: limit, summary_cuts, ..Options::default() };
         let analysis = Analyzer::load(&source, &Device::Cpu, options).unwrap().analyze(&article).unwrap();
         check(&article, &analysis, limit);
     }
