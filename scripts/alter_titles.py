@@ -29,10 +29,11 @@ SETS = {"ant_multisource": 30000, "saudinewsnet": 16000, "hespress": 4000, "ant_
 WORDS = (5, 22)  # of a headline
 NEAR = 0.6  # how often a word changes to one of the article
 NUMBER = regex.compile(r"(?<![\d.,])\d{1,6}(?![\d.,])")
+normal = tok.normalizer().normalize_str
 
 
 def headlines(data, dev, rng):
-    """(id, headline, its words as (start, end), words of the article) of articles that no dev set has."""
+    """(id, source, headline, article without it) of articles that no dev set has."""
     start = lambda body: " ".join(body.split())[:80]
     seen = set()
     for split in sorted(dev.glob("*.dev.jsonl")):
@@ -79,8 +80,7 @@ class Generator:
         ids, _, mask = (t.to(self.device) for t in batches.collate([(row, [0] * len(row)) for row in rows], tok.PAD))
         with torch.autocast(self.device, dtype=torch.bfloat16):
             hidden = self.model.encoder(input_ids=ids, attention_mask=mask).last_hidden_state[ids == tok.MASK]
-            hidden = self.model.norm(torch.nn.functional.gelu(self.model.dense(hidden)))
-            return (hidden @ self.model.encoder.embeddings.word_embeddings.weight[self.allowed].T + self.model.bias[self.allowed]).float()
+            return self.model.logits(hidden, self.allowed).float()
 
     def row(self, title, start, end):
         """Ids of the headline with <mask> for title[start:end]."""
@@ -93,6 +93,7 @@ class Generator:
         out = [None] * len(asked)
         order = sorted(range(len(asked)), key=lambda i: len(asked[i][0]))
         place = {int(piece): at for at, piece in enumerate(self.allowed)}
+        word = lambda own: self.words[int(self.allowed[own])]
         for at in range(0, len(order), 64):
             group = order[at : at + 64]
             for i, logits in zip(group, self.logits([self.row(*asked[i][:3]) for i in group])):
@@ -102,21 +103,12 @@ class Generator:
                     ids = [place[self.whole[w]] for w in near if w in self.whole and text.root(w) not in taken]
                     if len(ids) < 8:
                         continue
-                    ids = torch.tensor(ids)[logits[ids].topk(min(6, len(ids))).indices.cpu()].tolist()
+                    ids = torch.tensor(ids)[logits[ids].topk(6).indices.cpu()].tolist()
                 else:
-                    ids = logits.topk(60).indices.tolist()
-                ids = [own for own in ids if text.root(self.words[int(self.allowed[own])]) not in taken]
+                    ids = [own for own in logits.topk(60).indices.tolist() if text.root(word(own)) not in taken]
                 if ids:
-                    weights = logits[ids].softmax(-1).tolist()
-                    out[i] = self.words[int(self.allowed[rng.choices(ids, weights)[0]])]
+                    out[i] = word(rng.choices(ids, logits[ids].softmax(-1).tolist())[0])
         return out
-
-
-NORMALIZER = tok.normalizer()
-
-
-def normal(word):
-    return NORMALIZER.normalize_str(word)
 
 
 def plan(title, body, rng):

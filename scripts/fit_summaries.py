@@ -269,7 +269,7 @@ def add_gaps(head, openings, config, seed):
     rank = shares.argsort().argsort().float()
     area = (rank[bad].mean() - (bad.sum() - 1) / 2) / (~bad).sum()
     print(f"{len(rows)} judged gaps of {len(openings)} articles, {bad.float().mean():.3f} bad; not seen: area under the curve {area:.3f}")
-    for most in (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5):
+    for most in MOSTS:
         made = shares <= most
         print(f"  at most {most:.2f}: {1 - made.float().mean():.3f} refused, bad among the others {bad[made].float().mean():.3f}")
     head.gap = fit_gaps(features, breaks, config["size"], seed)

@@ -12,7 +12,6 @@ import collections
 import json
 import random
 import sys
-import types as simple
 import unicodedata
 import zlib
 from pathlib import Path

@@ -44,10 +44,13 @@ class MaskedLanguageModel(nn.Module):
         self.bias = nn.Parameter(torch.zeros(vocab))
 
     def forward(self, ids, rows, labels):
-        hidden = self.encoder(input_ids=ids).last_hidden_state.reshape(-1, self.encoder.config.hidden_size)[rows]
-        hidden = self.norm(nn.functional.gelu(self.dense(hidden)))
-        logits = hidden @ self.encoder.embeddings.word_embeddings.weight.T + self.bias
+        logits = self.logits(self.encoder(input_ids=ids).last_hidden_state.reshape(-1, self.encoder.config.hidden_size)[rows])
         return nn.functional.cross_entropy(logits.float(), labels), (logits.argmax(-1) == labels).float().mean()
+
+    def logits(self, hidden, pieces=slice(None)):
+        """Logits of `pieces` of the vocabulary for hidden states [rows, hidden]."""
+        hidden = self.norm(nn.functional.gelu(self.dense(hidden)))
+        return hidden @ self.encoder.embeddings.word_embeddings.weight[pieces].T + self.bias[pieces]
 
 
 def pack(base, data, path, tokens):

@@ -4,7 +4,7 @@ use crate::data::{Analysis, Article, Meta, Stance, StanceKind, Summary};
 use crate::error::{Error, Result};
 use crate::kernels::Precision;
 use crate::model::config::{CutConfig, ExtractConfig, HeadsConfig, Mujaz};
-use crate::model::{Device, Encoder, Model, Sequence, Source};
+use crate::model::{Device, Encoder, Model, Sequence, Source, sigmoid};
 use crate::pipeline::document::{Document, Field};
 use crate::pipeline::plan::batches;
 use crate::stages::{Clock, Stage};
@@ -374,7 +374,7 @@ impl Analyzer {
         }
         if wanted.summary_words && !firsts.is_empty() {
             let logits = self.model.heads.summary_words(&firsts).unwrap_or_default();
-            out.summary_words = logits.into_iter().map(|x| 1.0 / (1.0 + (-x).exp())).collect();
+            out.summary_words = logits.into_iter().map(sigmoid).collect();
         }
         if keep {
             out.firsts = firsts;

@@ -142,6 +142,18 @@ impl Computing {
     }
 }
 
+/// How summaries are made.
+#[derive(Debug, clap::Args)]
+pub struct Summaries {
+    /// Most words of a summary; the best sentence may take them all, further ones are added up to half of them
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
+    pub summary_words: u16,
+    /// Shorten summaries inside sentences too, as the model's head for it says: nearer to how editors shorten, but more of them
+    /// read as broken than of whole sentences (11 and 6 of 200)
+    #[arg(long)]
+    pub summary_cuts: bool,
+}
+
 #[derive(Debug, clap::Args)]
 pub struct AnalyzeArgs {
     /// Files, folders, or - for JSONL on standard input
@@ -162,14 +174,8 @@ pub struct AnalyzeArgs {
     /// Give the stance toward this claim (repeatable)
     #[arg(long, value_name = "TEXT")]
     pub claim: Vec<String>,
-    /// Most words of a summary; the best sentence may take them all, further ones are added up to half of them
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
-    pub summary_words: u16,
-
-    /// Shorten summaries inside sentences too, as the model's head for it says: nearer to how editors shorten, but more of them
-    /// read as broken than of whole sentences (11 and 6 of 200)
-    #[arg(long)]
-    pub summary_cuts: bool,
+    #[command(flatten)]
+    pub summaries: Summaries,
     /// Repeat the article's text in the output
     #[arg(long)]
     pub with_text: bool,
@@ -212,14 +218,8 @@ pub struct EvaluateArgs {
     /// End with status 1 when a task's first measure is below this, for example entities=0.8 (repeatable)
     #[arg(long, value_name = "TASK=F1")]
     pub min_f1: Vec<String>,
-    /// Most words of a summary; the best sentence may take them all, further ones are added up to half of them
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
-    pub summary_words: u16,
-
-    /// Shorten summaries inside sentences too, as the model's head for it says: nearer to how editors shorten, but more of them
-    /// read as broken than of whole sentences (11 and 6 of 200)
-    #[arg(long)]
-    pub summary_cuts: bool,
+    #[command(flatten)]
+    pub summaries: Summaries,
     #[command(flatten)]
     pub computing: Computing,
 }
@@ -336,8 +336,8 @@ impl AnalyzeArgs {
             options: Options {
                 tasks,
                 targets,
-                summary_words: usize::from(self.summary_words),
-                summary_cuts: self.summary_cuts,
+                summary_words: usize::from(self.summaries.summary_words),
+                summary_cuts: self.summaries.summary_cuts,
                 batch_tokens: self.batch_tokens as usize,
                 with_text: self.with_text || format == Format::Html,
                 precision: self.computing.precision.0,

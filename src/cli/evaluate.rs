@@ -42,8 +42,8 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitStatus> {
     let tasks = models.iter().try_fold(labelled, with_heads)?;
     let options = Options {
         tasks,
-        summary_words: usize::from(args.summary_words),
-        summary_cuts: args.summary_cuts,
+        summary_words: usize::from(args.summaries.summary_words),
+        summary_cuts: args.summaries.summary_cuts,
         precision: args.computing.precision.0,
         ..Options::default()
     };

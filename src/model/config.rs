@@ -225,6 +225,13 @@ pub struct CutConfig {
     pub gap: Option<GapConfig>,
 }
 
+impl CutConfig {
+    /// Numbers that tell of a gap: states of five places and eight flags.
+    pub fn gap_features(&self) -> usize {
+        5 * self.size + 8
+    }
+}
+
 /// Whether what is left reads as broken where words were deleted: states around the gap through one inner layer and a sigmoid.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct GapConfig {

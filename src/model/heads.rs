@@ -26,6 +26,11 @@ struct TopicsHead {
     pieces: Vec<f32>,
 }
 
+/// The probability of a logit.
+pub fn sigmoid(logit: f32) -> f32 {
+    1.0 / (1.0 + (-logit).exp())
+}
+
 /// An inner layer with GELU and the logits behind it: the tensors `dense` and `out`.
 struct TwoLayers {
     dense: Dense,
@@ -58,16 +63,8 @@ struct Extract {
     kernel: Kernel,
 }
 
-/// Numbers that tell of a gap beside the states around it.
-pub const GAP_FLAGS: usize = 8;
-
-/// Features of a gap: states of five places and its flags.
-fn gap_features(size: usize) -> usize {
-    5 * size + GAP_FLAGS
-}
-
 /// The words of an opening as the head that cuts it sees them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct CutWords {
     /// Logits `[words, 3]`: that a summary keeps the word, that it begins a part, and that a part ends before it.
     pub logits: Vec<f32>,
@@ -144,7 +141,7 @@ impl Heads {
                         layers: layers("extract.cut", cut.layers, cut.size, cut.feed_forward, cut.heads)?,
                         out: dense("extract.cut.out", 3, cut.size)?,
                         gap: match &cut.gap {
-                            Some(gap) => Some(two_layers("extract.cut.gap", 1, gap.size, gap_features(cut.size))?),
+                            Some(gap) => Some(two_layers("extract.cut.gap", 1, gap.size, cut.gap_features())?),
                             None => None,
                         },
                         config: cut.clone(),
@@ -237,11 +234,11 @@ impl Heads {
         Some(CutWords { logits: head.out.apply(&x), states: x })
     }
 
-    /// How likely the text is to read as broken at gaps, from features `[gaps, 5 · size + GAP_FLAGS]`; `None` for a model that
-    /// does not know.
+    /// How likely the text is to read as broken at gaps, from features `[gaps, CutConfig::gap_features]`; `None` for a model
+    /// that does not know.
     pub fn gaps(&self, features: &[f32]) -> Option<Vec<f32>> {
         let logits = self.extract.as_ref()?.cut.as_ref()?.gap.as_ref()?.apply(features);
-        Some(logits.into_iter().map(|logit| 1.0 / (1.0 + (-logit).exp())).collect())
+        Some(logits.into_iter().map(sigmoid).collect())
     }
 
     /// A logit for each sentence of a document, from its mean hidden states `[sentences, hidden]` in order.

@@ -10,7 +10,7 @@ pub mod tokenizer;
 pub mod weights;
 
 pub use config::Config;
-pub use heads::{CutWords, GAP_FLAGS, Heads};
+pub use heads::{CutWords, Heads, sigmoid};
 pub use source::Source;
 pub use tokenizer::Tokenizer;
 

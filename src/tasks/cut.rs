@@ -64,14 +64,14 @@ pub struct Word {
 }
 
 /// The words of an article's first sentences.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Opening {
     /// In order.
     pub words: Vec<Word>,
 }
 
 /// Words of an opening that go between two that stay, or before the first or behind the last of these.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 struct Gap {
     /// The last word before it that stays.
     before: Option<usize>,
@@ -114,8 +114,8 @@ impl Opening {
     }
 
     /// Parts of the document's text that stay, as ranges of bytes of the normalised text, at most `limit` words in all; `None`
-    /// where fewer than `config.least` words can stay, or every search has a gap that is refused. `own` is what [`Heads::cut`](crate::model::Heads::cut) says of the opening,
-    /// and `broken` [`Heads::gaps`](crate::model::Heads::gaps).
+    /// where fewer than `config.least` words can stay, or every search has a gap that is refused. `own` is what
+    /// [`Heads::cut`](crate::model::Heads::cut) says of the opening, `broken` what [`Heads::gaps`](crate::model::Heads::gaps) of gaps.
     pub fn parts(
         &self,
         document: &Document,
@@ -161,10 +161,10 @@ impl Opening {
                 return Some(kept);
             }
             for gap in refused {
-                match (gap.before, gap.behind) {
-                    (Some(_), _) => steps[free.partition_point(|&word| word < gap.words.start)].end = f32::NEG_INFINITY,
-                    (None, Some(behind)) => steps[free.partition_point(|&word| word < behind)].open = f32::NEG_INFINITY,
-                    (None, None) => return None,
+                // A gap before all that stays is closed where the summary opens, any other where a part ends.
+                match gap.before {
+                    Some(_) => steps[free.partition_point(|&word| word < gap.words.start)].end = f32::NEG_INFINITY,
+                    None => steps[free.partition_point(|&word| word < gap.words.end)].open = f32::NEG_INFINITY,
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use crate::data::Topic;
 use crate::model::config::TopicsConfig;
+use crate::model::sigmoid;
 
 /// Labels above their thresholds, best first; the best label where none is.
 pub fn decode(logits: &[f32], config: &TopicsConfig) -> Vec<Topic> {
@@ -9,7 +10,7 @@ pub fn decode(logits: &[f32], config: &TopicsConfig) -> Vec<Topic> {
         .iter()
         .zip(&config.labels)
         .map(|(&logit, label)| {
-            let score = 1.0 / (1.0 + (-logit / config.temperature).exp());
+            let score = sigmoid(logit / config.temperature);
             (score - label.threshold, Topic { label: label.label.clone(), score })
         })
         .collect();

@@ -4,7 +4,7 @@ use crate::repo;
 use mujaz::data::StanceKind;
 use mujaz::kernels::{Kernel, Precision};
 use mujaz::model::cpu::CpuEncoder;
-use mujaz::model::{Device, Encoder, GAP_FLAGS, Model, Sequence, Source};
+use mujaz::model::{Device, Encoder, Model, Sequence, Source};
 use serde::Deserialize;
 use std::path::Path;
 
@@ -97,7 +97,7 @@ fn compare(model: &Model, encoder: &dyn Encoder, targeted: &dyn Encoder, rows: &
             head_error = head_error.max(furthest(&own.logits, &row.cut));
             if !row.gap.is_empty() {
                 let mut feature = own.states;
-                feature.resize(5 * cut.size + GAP_FLAGS, 0.0);
+                feature.resize(cut.gap_features(), 0.0);
                 head_error = head_error.max(furthest(&heads.gaps(&feature).unwrap(), &row.gap));
             }
         }
