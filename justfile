@@ -15,6 +15,15 @@ build:
 check:
     .ci/run
 
+# The tests on an emulated ARM processor: NEON with BFDOT and SDOT, then with SDOT, then without either. Needs the target
+# (`rustup target add aarch64-unknown-linux-gnu`), a cross compiler (Debian: gcc-aarch64-linux-gnu) and qemu-user
+arm:
+    for cpu in max neoverse-n1 cortex-a72; do \
+        CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+        CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu -cpu $cpu" \
+        cargo test --release --target aarch64-unknown-linux-gnu --lib kernels || exit 1; \
+    done
+
 # Accept changed snapshots of output formats and help pages
 snapshots:
     INSTA_UPDATE=always cargo test --release --test integration formats

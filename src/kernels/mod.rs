@@ -20,6 +20,8 @@ mod avx512;
 mod halves512;
 mod mapped;
 mod memory;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod packed;
 mod peak;
 mod portable;
@@ -49,6 +51,9 @@ pub enum Isa {
     /// Vectors of 256 bits, with FMA.
     #[non_exhaustive]
     Avx2,
+    /// Vectors of 128 bits, on ARM.
+    #[non_exhaustive]
+    Neon,
     /// Plain Rust; whatever the compiler makes of it.
     Portable,
 }
@@ -119,6 +124,16 @@ impl Kernel {
                 add(Isa::Avx2, Precision::Int8);
             }
         }
+        #[cfg(target_arch = "aarch64")]
+        {
+            add(Isa::Neon, Precision::F32);
+            if neon::has_bf16() {
+                add(Isa::Neon, Precision::Bf16);
+            }
+            if neon::has_dot() {
+                add(Isa::Neon, Precision::Int8);
+            }
+        }
         add(Isa::Portable, Precision::F32);
         add(Isa::Portable, Precision::Bf16);
         add(Isa::Portable, Precision::Int8);
@@ -129,15 +144,15 @@ impl Kernel {
     /// is not chosen where the machine has more than that.
     ///
     /// The environment variable `MUJAZ_KERNEL` narrows the choice: to a family (`amx`, `avx512`, `avx2`,
-    /// `portable`), or to one kernel by its full name (`avx512-int8`). The error says what there is.
+    /// `neon`, `portable`), or to one kernel by its full name (`avx512-int8`). The error says what there is.
     pub fn choose(precision: Option<Precision>) -> Result<Self, String> {
-        Self::choose_from(&Self::available(), precision, std::env::var("MUJAZ_KERNEL").ok().as_deref())
+        Self::choose_from(&Self::available(), precision, std::env::var("MUJAZ_KERNEL").ok().filter(|name| !name.is_empty()).as_deref())
     }
 
     fn choose_from(available: &[Self], precision: Option<Precision>, forced: Option<&str>) -> Result<Self, String> {
-        let named = |k: &&Self| forced.is_none_or(|name| name.is_empty() || k.to_string() == name || k.isa.to_string() == name);
+        let named = |k: &&Self| forced.is_none_or(|name| k.to_string() == name || k.isa.to_string() == name);
         let better = available.iter().any(|k| k.isa != Isa::Portable);
-        let worthy = |k: &&Self| k.isa != Isa::Portable || !better || forced.is_some_and(|name| !name.is_empty());
+        let worthy = |k: &&Self| k.isa != Isa::Portable || !better || forced.is_some();
         let candidates: Vec<Self> = available.iter().filter(named).filter(worthy).copied().collect();
         let one = |wanted: Precision| candidates.iter().copied().find(|k| k.precision == wanted);
         let found = match precision {
@@ -167,6 +182,8 @@ impl Kernel {
         let precision = match (self.precision, self.isa) {
             (Precision::Int8, Isa::Avx512) if avx512_bf16() => Precision::Bf16,
             (Precision::Int8, Isa::Amx | Isa::Portable) => Precision::Bf16,
+            #[cfg(target_arch = "aarch64")]
+            (Precision::Int8, Isa::Neon) if neon::has_bf16() => Precision::Bf16,
             (Precision::Int8, _) => Precision::F32,
             (precision, _) => precision,
         };
@@ -184,6 +201,7 @@ impl Kernel {
         match self.isa {
             Isa::Amx | Isa::Avx512 => 32,
             Isa::Avx2 | Isa::Portable => 16,
+            Isa::Neon => 8,
         }
     }
 }
@@ -209,6 +227,7 @@ impl fmt::Display for Isa {
             Self::Amx => "amx",
             Self::Avx512 => "avx512",
             Self::Avx2 => "avx2",
+            Self::Neon => "neon",
             Self::Portable => "portable",
         })
     }

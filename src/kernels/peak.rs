@@ -38,31 +38,40 @@ fn chunk_of(kernel: Kernel) -> Option<fn() -> f64> {
         (Isa::Avx2, _) => Some(|| unsafe { x86::f32_256() }),
         (Isa::Amx, Precision::Bf16) => Some(|| unsafe { x86::amx_bf16() }),
         (Isa::Amx, Precision::Int8) => Some(|| unsafe { x86::amx_int8() }),
-        (Isa::Portable, _) => None,
+        (Isa::Neon | Isa::Portable, _) => None,
     };
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    return match (kernel.isa, kernel.precision) {
+        (Isa::Neon, Precision::F32) => Some(|| unsafe { arm::f32_128() }),
+        (Isa::Neon, Precision::Bf16) => Some(|| unsafe { arm::bf16_128() }),
+        (Isa::Neon, Precision::Int8) => Some(|| unsafe { arm::int8_128() }),
+        _ => None,
+    };
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     return {
         let _ = (kernel, CHAINS, ROUNDS, black_box(Precision::F32), Isa::Portable);
         None
     };
 }
 
+/// Chains of `$step` that begin with `$zero`, side by side.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+macro_rules! chains {
+    ($count:expr, $zero:expr, $step:expr) => {{
+        let mut sums = [$zero; $count];
+        for _ in 0..ROUNDS {
+            for sum in &mut sums {
+                *sum = $step(*sum);
+            }
+        }
+        black_box(sums);
+    }};
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::{CHAINS, ROUNDS, black_box};
     use std::arch::x86_64::*;
-
-    macro_rules! chains {
-        ($count:expr, $zero:expr, $step:expr) => {{
-            let mut sums = [$zero; $count];
-            for _ in 0..ROUNDS {
-                for sum in &mut sums {
-                    *sum = $step(*sum);
-                }
-            }
-            black_box(sums);
-        }};
-    }
 
     #[target_feature(enable = "avx512f")]
     pub(super) fn f32_512() -> f64 {
@@ -146,6 +155,42 @@ mod x86 {
     pub(super) unsafe fn amx_int8() -> f64 {
         unsafe { tiles!("tdpbusd") };
         (2 * 16 * 16 * 64 * 4 * ROUNDS) as f64
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+mod arm {
+    use super::{CHAINS, ROUNDS, black_box};
+    use std::arch::aarch64::*;
+    use std::arch::asm;
+
+    #[target_feature(enable = "neon")]
+    pub(super) fn f32_128() -> f64 {
+        let (a, b) = (vdupq_n_f32(black_box(1.0)), vdupq_n_f32(black_box(1e-9)));
+        chains!(CHAINS, vdupq_n_f32(0.0), |sum| vfmaq_f32(sum, a, b));
+        (2 * 4 * CHAINS * ROUNDS) as f64
+    }
+
+    #[target_feature(enable = "neon,bf16")]
+    pub(super) fn bf16_128() -> f64 {
+        let a = vdupq_n_u16(black_box(0x3000));
+        chains!(CHAINS, vdupq_n_f32(0.0), |mut sum: float32x4_t| {
+            // SAFETY: registers alone.
+            unsafe { asm!("bfdot {sum:v}.4s, {a:v}.8h, {a:v}.8h", sum = inout(vreg) sum, a = in(vreg) a, options(pure, nomem, nostack)) };
+            sum
+        });
+        (2 * 8 * CHAINS * ROUNDS) as f64
+    }
+
+    #[target_feature(enable = "neon,dotprod")]
+    pub(super) fn int8_128() -> f64 {
+        let a = vdupq_n_s8(black_box(1));
+        chains!(CHAINS, vdupq_n_s32(0), |mut sum: int32x4_t| {
+            // SAFETY: registers alone.
+            unsafe { asm!("sdot {sum:v}.4s, {a:v}.16b, {a:v}.16b", sum = inout(vreg) sum, a = in(vreg) a, options(pure, nomem, nostack)) };
+            sum
+        });
+        (2 * 16 * CHAINS * ROUNDS) as f64
     }
 }
 

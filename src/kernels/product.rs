@@ -1,6 +1,8 @@
 //! Matrix products against a packed matrix, with what follows them done while a tile is in the cache.
 
 use super::memory::Aligned;
+#[cfg(target_arch = "aarch64")]
+use super::neon;
 use super::packed::{Data, Packed};
 use super::rows::{gelu, quantise, round_bf16};
 use super::{Isa, Precision, amx, portable};
@@ -90,7 +92,7 @@ pub(super) struct Panel<'a> {
 
 /// Cover `rows` rows with tiles of the heights given, tallest first and 1 last: `$call` for each, its first row and its
 /// height, a constant, under the names given.
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! cover {
     ($rows:expr, [$($height:literal),+], |$row:ident, $size:ident| $call:expr) => {{
         let rows = $rows;
@@ -102,7 +104,7 @@ macro_rules! cover {
         })+
     }};
 }
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub(super) use cover;
 
 /// Whether `length` numbers hold `rows` rows of `columns`, `stride` apart.
@@ -177,6 +179,8 @@ impl Panel<'_> {
                     Isa::Amx | Isa::Avx512 => avx512::f32_panel(&self, x, weights, out, &mut operand.tile),
                     #[cfg(target_arch = "x86_64")]
                     Isa::Avx2 => avx2::f32_panel(&self, x, weights, out, &mut operand.tile),
+                    #[cfg(target_arch = "aarch64")]
+                    Isa::Neon => neon::f32_panel(&self, x, weights, out, &mut operand.tile),
                     _ => portable::f32_panel(&self, x, weights, out),
                 }
             }
@@ -190,6 +194,8 @@ impl Panel<'_> {
                 match b.kernel().isa() {
                     #[cfg(target_arch = "x86_64")]
                     Isa::Avx512 => avx512::bf16_panel(&self, &operand.halves, weights, out, &mut operand.tile),
+                    #[cfg(target_arch = "aarch64")]
+                    Isa::Neon => neon::bf16_panel(&self, &operand.halves, weights, out, &mut operand.tile),
                     _ => portable::bf16_panel(&self, &operand.halves, weights, out),
                 }
             }
@@ -207,6 +213,8 @@ impl Panel<'_> {
                     Isa::Avx512 => avx512::int8_panel(&self, x, weights, columns, out, &mut operand.tile),
                     #[cfg(target_arch = "x86_64")]
                     Isa::Avx2 => avx2::int8_panel(&self, x, weights, columns, out, &mut operand.tile),
+                    #[cfg(target_arch = "aarch64")]
+                    Isa::Neon => neon::int8_panel(&self, x, weights, columns, out, &mut operand.tile),
                     _ => portable::int8_panel(&self, x, weights, columns, out),
                 }
             }
@@ -250,7 +258,7 @@ impl Panel<'_> {
     }
 }
 
-/// Activations in 8 bits, raised by 128, and what one step of each row stands for.
+/// Activations in 8 bits, raised by 128 (NEON: as they are), and what one step of each row stands for.
 #[derive(Clone, Copy)]
 pub(super) struct Quantised<'a> {
     pub bytes: &'a [u8],

@@ -121,11 +121,13 @@ pub(super) fn quantise(isa: Isa, x: Rows<'_>, inputs: usize, depth: usize, out: 
     scales.resize(ROW_BLOCK, 0.0);
     let out: &mut [u8] = out;
     let scales: &mut [f32] = scales;
-    dispatch!(isa, quantise_loop(x: Rows<'_>, inputs: usize, depth: usize, out: &mut [u8], scales: &mut [f32]));
+    // Where both factors of a product are signed, nothing need be raised.
+    let raised = if isa == Isa::Neon { 0 } else { 128 };
+    dispatch!(isa, quantise_loop(x: Rows<'_>, inputs: usize, depth: usize, raised: u8, out: &mut [u8], scales: &mut [f32]));
 }
 
 #[inline(always)]
-fn quantise_loop<const FUSED: bool>(x: Rows<'_>, inputs: usize, depth: usize, out: &mut [u8], scales: &mut [f32]) {
+fn quantise_loop<const FUSED: bool>(x: Rows<'_>, inputs: usize, depth: usize, raised: u8, out: &mut [u8], scales: &mut [f32]) {
     for (r, (out, scale)) in out.chunks_exact_mut(depth).zip(scales).take(x.count).enumerate() {
         let row = &x.data[r * x.stride..][..inputs];
         let mut lanes = [0.0f32; 16];
@@ -144,9 +146,9 @@ fn quantise_loop<const FUSED: bool>(x: Rows<'_>, inputs: usize, depth: usize, ou
         *scale = largest / 127.0 + poison;
         let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
         for (byte, &x) in out.iter_mut().zip(row) {
-            *byte = ((x * inverse + ROUND).to_bits() as u8).wrapping_add(128);
+            *byte = ((x * inverse + ROUND).to_bits() as u8).wrapping_add(raised);
         }
-        out[inputs..].fill(128);
+        out[inputs..].fill(raised);
     }
 }
 
