@@ -56,7 +56,7 @@ class Opening:
         self.keep = [any(start <= a and b <= end for start, end in keep) for a, b in self.spans]
         self.apart = [int(i == 0 or self.body[a - 1].isspace()) for i, (a, _) in enumerate(self.spans)]
         self.first = [a in starts for a, _ in self.spans]
-        words = [self.body[a:b] for a, b in self.spans]
+        self.words = words = [self.body[a:b] for a, b in self.spans]
         self.marks = [not any(c.isalnum() for c in word) for word in words]
         self.opens = [own or before in text.OPENING for own, before in zip(self.first, ["", *words])]
         self.that = [encoder.normalizer.normalize_str(word) in text.THAT for word in words]
@@ -69,16 +69,28 @@ class Opening:
         for start, end, verdict in self.verdicts:
             own = [i for i, (a, b) in enumerate(self.spans) if start <= a and b <= end]
             if own and (own[-1] + 1 < len(self.spans) or self.spans[own[-1]][1] >= end - 1):
-                before = own[0] - 1 if own[0] and self.keep[own[0] - 1] else None
+                before = next((i for i in reversed(range(own[0])) if self.keep[i]), None)
                 behind = next((i for i in range(own[-1] + 1, len(self.keep)) if self.keep[i]), None)
                 yield (before, own[0], own[-1], behind), VERDICTS[verdict]
 
-    def gaps(self, kept):
-        """(last word before it, first, last, first word behind it) of each run of words that go; None where nothing stays on a
-        side. Before the first that stays and behind the last those of its sentence alone."""
-        ends = [None, *(i for i, stays in enumerate(kept) if stays), None]
+    def written(self, kept):
+        """Which words are written where `kept` stay: without loose marks."""
+        out = [0] * len(kept)
+        stay = [i for i, stays in enumerate(kept) if stays]
+        for _, part in itertools.groupby(enumerate(stay), lambda at: (at[1] - at[0], self.sentences[at[1]])):
+            part = [i for _, i in part]
+            for start, end in text.tidy([(self.words[i], self.marks[i]) for i in part]):
+                out[part[start] : part[end - 1] + 1] = [1] * (end - start)
+        return out
+
+    def gaps(self, written):
+        """(last word before it, first, last, first word behind it) of each run of words that go; None where nothing is written on a
+        side. Before the first and behind the last those of its sentence alone."""
+        ends = [None, *(i for i, stays in enumerate(written) if stays), None]
         for before, behind in itertools.pairwise(ends):
-            own = range(0 if before is None else before + 1, len(kept) if behind is None else behind)
+            own = range(0 if before is None else before + 1, len(written) if behind is None else behind)
+            if before is behind is None:
+                continue
             if before is None or behind is None:
                 near = self.sentences[behind if before is None else before]
                 own = [i for i in own if self.sentences[i] == near]
@@ -95,10 +107,10 @@ class Opening:
         own = states[first : last + 1].mean(0)
         return torch.cat([place(before), states[first], states[last], place(behind), own, torch.tensor(flags, dtype=states.dtype)])
 
-    def written(self, kept):
-        """The words that stay, as text."""
+    def summary_of(self, written):
+        """The words that are written, as text."""
         out, last = "", None
-        for (a, b), stays in zip(self.spans, kept):
+        for (a, b), stays in zip(self.spans, written):
             if stays:
                 out += ("" if last == a or not out else " ") + self.body[a:b]
                 last = b
@@ -215,20 +227,25 @@ def answers(head, openings):
 
 
 def keep(head, opening, logits, states, limit, most):
-    """The best states none of whose gaps is likelier than `most` to break the text, as src/tasks/cut.rs finds them."""
+    """Which words are written: those of the best states none of whose gaps is likelier than `most` to break the text, as
+    src/tasks/cut.rs finds them."""
     ends, opens = set(), set()
     for _ in range(SEARCHES):
         kept = decode(logits, opening, limit, CUT["bias"], ends=ends, opens=opens)
-        gaps = list(opening.gaps(kept)) if kept else []
+        if not kept:
+            return None
+        written = opening.written(kept)
+        gaps = list(opening.gaps(written))
         if not gaps or not hasattr(head, "gap"):
-            return kept
+            return written
         with torch.no_grad():
             broken = head.of_gaps(torch.stack([opening.features(gap, states) for gap in gaps])).sigmoid()
         refused = [gap for gap, share in zip(gaps, broken) if share > most]
         if not refused:
-            return kept
-        ends.update(first for before, first, _, _ in refused if before is not None)
-        opens.update(behind for before, _, _, behind in refused if before is None)
+            return written
+        # A gap before all that stays is closed where the chain opens, any other where it first leaves out a word.
+        ends.update(next(i for i in range(first, last + 1) if not kept[i]) for before, first, last, _ in refused if before is not None)
+        opens.update(kept.index(1) for before, *_ in refused if before is None)
     return None
 
 
@@ -285,9 +302,9 @@ def report(name, head, scored, limit):
     for most in MOSTS if hasattr(head, "gap") else (1.0,):
         own, lead, count = [], [], []
         for opening, logits, states in scored:
-            kept = keep(head, opening, logits, states, limit, most)
-            if kept:
-                summary = opening.written(kept)
+            written = keep(head, opening, logits, states, limit, most)
+            if written:
+                summary = opening.summary_of(written)
                 count.append(len(summary.split()))
                 own.append(rouge(summary, opening.summary))
                 lead.append(rouge(" ".join(opening.body.split()[: count[-1]]), opening.summary))

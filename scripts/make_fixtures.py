@@ -248,6 +248,9 @@ def passage_cases(count=60):
     print(f"wrote {len(lines)} passage cases")
 
 
+MARKS = ["،", "-", "(", ")", "«", "»", '"', ".", ":", "؟"]
+
+
 def cut_cases(count=200):
     """Chains with the states, gaps and features of gaps that fit_summaries.py finds (src/tasks/cut.rs)."""
     rng, lines = random.Random(8), []
@@ -258,11 +261,13 @@ def cut_cases(count=200):
         case = {"sentences": sorted(rng.randrange(3) for _ in range(length)), "logits": [[round(rng.gauss(0, 2), 3) for _ in range(3)] for _ in range(length)], "apart": flags(0.8), "first": flags(0.2),
                 "opens": flags(0.4), "that": flags(0.05), "marks": flags(0.2), "holds": flags(0.2), "limit": rng.randrange(1, 20), "least": rng.randrange(1, 6),
                 "bias": rng.choice([0.0, 0.1]), "begin_cost": rng.choice([0.0, 1.0]), "end_cost": rng.choice([0.0, 2.0])}  # fmt: skip
+        case["words"] = [numbers.choice(MARKS) if mark else "س" for mark in case["marks"]]
         opening = fit_summaries.Opening.__new__(fit_summaries.Opening)
-        opening.__dict__ |= {k: case[k] for k in ("apart", "first", "opens", "that", "marks", "holds", "sentences")}
+        opening.__dict__ |= {k: case[k] for k in ("apart", "first", "opens", "that", "marks", "holds", "sentences", "words")}
         case["states"] = fit_summaries.decode(np.array(case["logits"]), opening, case["limit"], case["bias"], case)
         case["vectors"] = [[numbers.randrange(9), numbers.randrange(9)] for _ in range(length)]
-        gaps = list(opening.gaps(case["states"])) if case["states"] else []
+        case["written"] = opening.written(case["states"]) if case["states"] else None
+        gaps = list(opening.gaps(case["written"])) if case["states"] else []
         case["gaps"] = [[-1 if place is None else place for place in gap] for gap in gaps]
         case["features"] = [[round(x, 4) for x in opening.features(gap, torch.tensor(case["vectors"]).float()).tolist()] for gap in gaps]
         lines.append(json.dumps(case))

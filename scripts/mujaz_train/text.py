@@ -2,6 +2,7 @@
 speaks of a target (src/tasks/mentions.rs, src/tasks/passages.rs)."""
 
 import collections
+import itertools
 import math
 
 import regex
@@ -29,6 +30,9 @@ CLAUSE = 7
 THAT = set("أن إن ان بأن أنه إنه أنها إنها أنهم إنهم بأنه بأنها".split())
 # Marks behind which a shortened text may begin inside a sentence.
 OPENING = set(":-–—−)")
+# Marks that open something, with what closes each, and marks that say nothing at the end of a part.
+PAIRS = {"(": ")", "[": "]", "{": "}", "«": "»", "“": "”", '"': '"'}
+LOOSE = set("،,؛;:-–—−/…")
 
 
 def words(text):
@@ -39,6 +43,32 @@ def words(text):
 def holds(word):
     """Whether a part may not end with a normalised word."""
     return word in HOLDING or (word[:1] in ("و", "ف") and word[1:] in HOLDING)
+
+
+def tidy(words):
+    """Ranges of a part's words, given with whether they are marks, that are left without brackets and quotes that nothing closes
+    or opens, and without loose marks at the ends. As in src/tasks/cut.rs."""
+    opened, single = [], set()
+    for at, (word, mark) in enumerate(words):
+        if not mark:
+            continue
+        place = next((i for i in reversed(range(len(opened))) if PAIRS[words[opened[i]][0]] == word), None)
+        if place is not None:
+            single.update(opened[place + 1 :])
+            del opened[place:]
+        elif word in PAIRS:
+            opened.append(at)
+        elif word in PAIRS.values():
+            single.add(at)
+    single.update(opened)
+    bounds = [-1, *sorted(single), len(words)]
+    for before, behind in itertools.pairwise(bounds):
+        own = range(before + 1, behind)
+        start = next((i for i in own if not words[i][1] or words[i][0] in PAIRS), None)
+        end = next((i for i in reversed(own) if words[i][0] not in LOOSE), None)
+        if start is not None and end is not None and any(not mark for _, mark in words[start : end + 1]):
+            yield start, end + 1
+
 
 
 def sentences(text):

@@ -206,10 +206,16 @@ impl CpuEncoder {
         Self::with_layers(weights, config, kernel, (0..config.num_hidden_layers).into_par_iter().map(layer).collect::<Result<_>>()?)
     }
 
-    /// Read and pack the encoder on this thread alone, which may hold what other threads of its pool wait for.
-    pub fn load_alone(weights: &Weights<'_>, config: &Config, kernel: Kernel) -> Result<Self> {
-        let layer = |i| Self::layer(weights, config, kernel, i);
-        Self::with_layers(weights, config, kernel, (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?)
+    /// Read and pack the encoder on new threads, as many as this one's pool has: those may wait for what this one holds.
+    pub fn load_apart(weights: &Weights<'_>, config: &Config, kernel: Kernel) -> Result<Self> {
+        let numbers: Vec<usize> = (0..config.num_hidden_layers).collect();
+        let share = numbers.len().div_ceil(rayon::current_num_threads()).max(1);
+        let read = |numbers: &[usize]| numbers.iter().map(|&i| Self::layer(weights, config, kernel, i)).collect::<Result<Vec<_>>>();
+        let layers: Result<Vec<Vec<Layer>>> = std::thread::scope(|scope| {
+            let workers: Vec<_> = numbers.chunks(share).map(|numbers| scope.spawn(move || read(numbers))).collect();
+            workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        });
+        Self::with_layers(weights, config, kernel, layers?.into_iter().flatten().collect())
     }
 
     fn layer(weights: &Weights<'_>, config: &Config, kernel: Kernel, number: usize) -> Result<Layer> {

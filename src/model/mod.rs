@@ -157,7 +157,7 @@ impl Model {
             (None, Some(device)) => Box::new(tensor::CandleEncoder::load(&weights, &self.config, device)?),
             (kernel, _) => {
                 let kernel = kernel.map_or_else(|| Kernel::choose(None), Ok).map_err(|e| Error::model(&name, e))?;
-                Box::new(cpu::CpuEncoder::load_alone(&weights, &self.config, kernel)?)
+                Box::new(cpu::CpuEncoder::load_apart(&weights, &self.config, kernel)?)
             }
         })
     }

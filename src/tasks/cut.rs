@@ -42,9 +42,11 @@ fn holds(word: &str) -> bool {
 
 /// A word of an article's opening.
 #[derive(Debug)]
-pub struct Word {
+pub struct Word<'d> {
     /// Its number in the document.
     pub number: usize,
+    /// Itself, normalised.
+    text: &'d str,
     /// The number of its sentence, from 0.
     pub sentence: usize,
     /// Whether a summary may have it: words of asides go.
@@ -65,26 +67,26 @@ pub struct Word {
 
 /// The words of an article's first sentences.
 #[derive(Debug)]
-pub struct Opening {
+pub struct Opening<'d> {
     /// In order.
-    pub words: Vec<Word>,
+    pub words: Vec<Word<'d>>,
 }
 
-/// Words of an opening that go between two that stay, or before the first or behind the last of these.
+/// Words of an opening that go between two that are written, or before the first or behind the last of these.
 #[derive(Debug)]
 struct Gap {
-    /// The last word before it that stays.
+    /// The last word before it that is written.
     before: Option<usize>,
     words: Range<usize>,
-    /// The first word behind it that stays.
+    /// The first word behind it that is written.
     behind: Option<usize>,
 }
 
-impl Opening {
+impl<'d> Opening<'d> {
     /// The opening of a document whose sentences with news are `pool`, in order. It ends before the first word that
     /// has no `state`; words without pieces are passed over.
-    pub fn new(document: &Document, pool: &[usize], config: &CutConfig, has_state: impl Fn(usize) -> bool) -> Self {
-        let mut out: Vec<Word> = Vec::new();
+    pub fn new(document: &'d Document, pool: &[usize], config: &CutConfig, has_state: impl Fn(usize) -> bool) -> Self {
+        let mut out: Vec<Word<'d>> = Vec::new();
         for (sentence, &i) in pool.iter().take(config.sentences).enumerate() {
             let range = document.sentences[i].words.clone();
             let asides = asides::asides(document.text.text(), &document.words[range.clone()]);
@@ -99,6 +101,7 @@ impl Opening {
                 let mark = before.map(|before| &document.text.text()[before.start..before.end]);
                 out.push(Word {
                     number,
+                    text: document.word(number),
                     sentence,
                     free: !asides.iter().any(|aside| aside.contains(&(number - range.start))),
                     apart: before.is_none_or(|before| before.end != document.words[number].start),
@@ -129,57 +132,63 @@ impl Opening {
             let features: Vec<f32> = gaps.iter().flat_map(|gap| self.features(gap, &own.states, config.size)).collect();
             broken(&features).unwrap_or_default().iter().map(|&share| share > gap.most).collect()
         };
-        let kept = self.keep(&own.logits, config, limit, refused)?;
-        let mut parts = Vec::new();
-        let mut at = 0;
-        while at < kept.len() {
-            let together = |i: usize| i < kept.len() && kept[i] && self.words[i].sentence == self.words[at].sentence;
-            let end = (at..).find(|&i| !together(i)).unwrap_or(at);
-            if end == at {
-                at += 1;
-                continue;
-            }
-            let numbers: Vec<usize> = self.words[at..end].iter().map(|word| word.number).collect();
-            for run in tidy(&numbers.iter().map(|&w| (document.word(w), document.words[w].mark)).collect::<Vec<_>>()) {
-                parts.push(document.words[numbers[run.start]].start..document.words[numbers[run.end - 1]].end);
-            }
-            at = end;
-        }
-        Some(parts)
+        let written = self.keep(&own.logits, config, limit, refused)?;
+        let word = |at: usize| &document.words[self.words[at].number];
+        Some(self.runs(&written).into_iter().map(|run| word(run.start).start..word(run.end - 1).end).collect())
     }
 
-    /// Which words stay: the best states none of whose gaps is `refused`. What is refused is closed and the search goes on.
+    /// Runs of words of one sentence that are `kept`.
+    fn runs(&self, kept: &[bool]) -> Vec<Range<usize>> {
+        let words: Vec<usize> = (0..kept.len()).collect();
+        let together = |&a: &usize, &b: &usize| kept[a] && kept[b] && self.words[a].sentence == self.words[b].sentence;
+        words.chunk_by(together).filter(|run| kept[run[0]]).map(|run| run[0]..run[run.len() - 1] + 1).collect()
+    }
+
+    /// The words that are written where `kept` stay: without loose marks.
+    fn written(&self, kept: &[bool]) -> Vec<bool> {
+        let mut out = vec![false; kept.len()];
+        for part in self.runs(kept) {
+            for run in tidy(&self.words[part.clone()].iter().map(|word| (word.text, word.mark)).collect::<Vec<_>>()) {
+                out[part.start + run.start..part.start + run.end].fill(true);
+            }
+        }
+        out
+    }
+
+    /// Which words are written: those of the best states none of whose gaps is `refused`. What is refused is closed and the
+    /// search goes on.
     fn keep(&self, logits: &[f32], config: &CutConfig, limit: usize, refused: impl Fn(&[Gap]) -> Vec<bool>) -> Option<Vec<bool>> {
         let free: Vec<usize> = (0..self.words.len()).filter(|&word| self.words[word].free).collect();
         let mut steps = self.steps(logits, config.bias, config.begin_cost, config.end_cost);
         for _ in 0..SEARCHES {
             let mut kept = vec![false; self.words.len()];
             free.iter().zip(decode(&steps, limit, config.least)?).for_each(|(&word, stays)| kept[word] = stays);
-            let gaps = self.gaps(&kept);
+            let written = self.written(&kept);
+            let gaps = self.gaps(&written);
             let refused: Vec<&Gap> = gaps.iter().zip(refused(&gaps)).filter_map(|(gap, refused)| refused.then_some(gap)).collect();
             if refused.is_empty() {
-                return Some(kept);
+                return Some(written);
             }
             for gap in refused {
-                // A gap before all that stays is closed where the summary opens, any other where a part ends.
-                match gap.before {
-                    Some(_) => steps[free.partition_point(|&word| word < gap.words.start)].end = f32::NEG_INFINITY,
-                    None => steps[free.partition_point(|&word| word < gap.words.end)].open = f32::NEG_INFINITY,
-                }
+                // A gap before all that stays is closed where the chain opens, any other where it first leaves out a word.
+                let opens = gap.before.is_none();
+                let place = free.iter().position(|&word| kept[word] == opens && (opens || gap.words.contains(&word)));
+                let step = place.map(|place| &mut steps[place])?;
+                *if opens { &mut step.open } else { &mut step.end } = f32::NEG_INFINITY;
             }
         }
         None
     }
 
-    /// The gaps that the states chose: before the first word that stays and behind the last those of its sentence alone, and
-    /// none of marks or of words that go by themselves.
-    fn gaps(&self, kept: &[bool]) -> Vec<Gap> {
+    /// The gaps between words that are `written`: before the first and behind the last those of its sentence alone, and none of
+    /// marks or of words that go by themselves.
+    fn gaps(&self, written: &[bool]) -> Vec<Gap> {
         let mut out = Vec::new();
         let mut before: Option<usize> = None;
         let sentence = |word: usize| self.words[word].sentence;
-        let ends = (0..kept.len()).filter(|&word| kept[word]).map(Some).chain([None]);
+        let ends = (0..written.len()).filter(|&word| written[word]).map(Some).chain([None]);
         for behind in ends {
-            let mut words = before.map_or(0, |before| before + 1)..behind.unwrap_or(kept.len());
+            let mut words = before.map_or(0, |before| before + 1)..behind.unwrap_or(written.len());
             match (before, behind) {
                 (None, Some(behind)) => words.start = words.clone().find(|&word| sentence(word) == sentence(behind)).unwrap_or(behind),
                 (Some(before), None) => words.end = words.clone().find(|&word| sentence(word) != sentence(before)).unwrap_or(words.end),
@@ -400,21 +409,25 @@ mod tests {
                 ends: flag(*bits, 2),
                 that: false,
                 first: number % 6 == 0,
-                mark: flag(*bits, 3) && flag(*bits, 4),
+                mark: flag(*bits, 3),
+                text: if flag(*bits, 3) { ["،", "(", ")", "."][usize::from(bits >> 5) % 4] } else { "س" },
             };
             let opening = Opening { words: words.iter().enumerate().map(word).collect() };
             let logits: Vec<f32> = words.iter().flat_map(|(logits, _)| *logits).collect();
             let config = CutConfig { size: 1, layers: 0, heads: 1, feed_forward: 1, inner: None, sentences: 3, words: 20, least: 1, bias: 0.0,
                 begin_cost: 0.0, end_cost: 0.0, gap: None };
             let bad = |gap: &Gap| odd && gap.words.start % 2 == 1;
-            let kept = opening.keep(&logits, &config, limit, |gaps| gaps.iter().map(bad).collect());
-            let plain = decode(&opening.steps(&logits, 0.0, 0.0, 0.0), limit, 1);
-            if let Some(kept) = &kept {
-                prop_assert!(!opening.gaps(kept).iter().any(bad), "{kept:?}");
+            let written = opening.keep(&logits, &config, limit, |gaps| gaps.iter().map(bad).collect());
+            if let Some(written) = &written {
+                prop_assert!(!opening.gaps(written).iter().any(bad), "{written:?}");
             }
             if !odd {
-                let free = |kept: Vec<bool>| kept.into_iter().zip(&opening.words).filter_map(|(kept, word)| word.free.then_some(kept)).collect::<Vec<_>>();
-                prop_assert_eq!(kept.map(free), plain);
+                let plain = decode(&opening.steps(&logits, 0.0, 0.0, 0.0), limit, 1);
+                let free: Vec<usize> = (0..opening.words.len()).filter(|&word| opening.words[word].free).collect();
+                let kept = |states: Vec<bool>| -> Vec<bool> {
+                    (0..opening.words.len()).map(|word| free.binary_search(&word).is_ok_and(|place| states[place])).collect()
+                };
+                prop_assert_eq!(written, plain.map(|states| opening.written(&kept(states))));
             }
         }
     }
@@ -431,12 +444,14 @@ mod tests {
             sentences: Vec<usize>,
             marks: Vec<u8>,
             holds: Vec<u8>,
+            words: Vec<String>,
             limit: usize,
             least: usize,
             bias: f32,
             begin_cost: f32,
             end_cost: f32,
             states: Option<Vec<u8>>,
+            written: Option<Vec<u8>>,
             vectors: Vec<[f32; 2]>,
             gaps: Vec<[isize; 4]>,
             features: Vec<Vec<f32>>,
@@ -447,6 +462,7 @@ mod tests {
             let set = |flags: &[u8]| flags.iter().map(|&flag| flag == 1).collect::<Vec<bool>>();
             let word = |at: usize| Word {
                 number: at,
+                text: &case.words[at],
                 sentence: case.sentences[at],
                 free: true,
                 apart: case.apart[at] == 1,
@@ -458,9 +474,11 @@ mod tests {
             };
             let opening = Opening { words: (0..case.logits.len()).map(word).collect() };
             let steps = opening.steps(case.logits.as_flattened(), case.bias, case.begin_cost, case.end_cost);
-            let want = case.states.map(|states| set(&states));
+            let want = case.states.as_deref().map(set);
             assert_eq!(decode(&steps, case.limit, case.least), want, "{line}");
-            let gaps = want.map(|kept| opening.gaps(&kept)).unwrap_or_default();
+            let written = want.map(|kept| opening.written(&kept));
+            assert_eq!(written, case.written.as_deref().map(set), "{line}");
+            let gaps = written.map(|written| opening.gaps(&written)).unwrap_or_default();
             let place = |word: Option<usize>| word.map_or(-1, |word| word as isize);
             let told = |gap: &Gap| [place(gap.before), gap.words.start as isize, gap.words.end as isize - 1, place(gap.behind)];
             assert_eq!(gaps.iter().map(told).collect::<Vec<_>>(), case.gaps, "{line}");

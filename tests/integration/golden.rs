@@ -119,7 +119,7 @@ fn check(name: &str, source: &Source, rows: &[Row], numbers: usize) {
     for kernel in Kernel::available() {
         let encoder = CpuEncoder::load(&weights(), &candle.config, kernel).unwrap();
         let adapted = adapter.as_ref().map(|adapter| weights().adapted(adapter.rank)).unwrap_or_else(weights);
-        let targeted = CpuEncoder::load_alone(&adapted, &candle.config, kernel).unwrap();
+        let targeted = CpuEncoder::load_apart(&adapted, &candle.config, kernel).unwrap();
         let (hidden, heads) = compare(&candle, &encoder, &targeted, rows, numbers);
         println!("{name}: {kernel} differs from PyTorch by {hidden:.1e} (hidden states), {heads:.1e} (heads)");
         let tolerance = match kernel.precision() {
