@@ -5,6 +5,7 @@ use super::exit::ExitStatus;
 use crate::analyzer::{Analyzer, Options, Tasks};
 use crate::data::Article;
 use crate::kernels::{Kernel, Precision};
+use crate::model::heads::Heads;
 use crate::model::weights::Weights;
 use crate::model::{Config, Device, Model, Sequence, Source};
 use std::io::Write;
@@ -71,8 +72,27 @@ fn pull(source: &Source) -> anyhow::Result<ExitStatus> {
     Ok(ExitStatus::Success)
 }
 
+/// Tensors of heads that the configuration leaves unused.
+fn unused_heads(source: &Source, config: &Config, has_adapter: bool) -> anyhow::Result<Vec<String>> {
+    let files = source.open()?;
+    let weights = Weights::parse(&files.weights, &source.to_string())?;
+    Heads::load(&weights, config, Kernel::choose(None).map_err(anyhow::Error::msg)?.exact())?;
+    let mut unread = weights.unread();
+    unread.retain(|name| !has_adapter || !name.starts_with("heads.stance.adapter."));
+    Ok(unread)
+}
+
 fn verify(source: &Source) -> anyhow::Result<ExitStatus> {
     let reference = Model::load(source, &Device::CandleCpu, None)?;
+    let heads = &reference.config.mujaz()?.heads;
+    let has_adapter = heads.stance.as_ref().is_some_and(|stance| stance.adapter.is_some());
+    let unused = unused_heads(source, &reference.config, has_adapter)?;
+    let (count, some) = (unused.len(), unused.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", "));
+    anyhow::ensure!(
+        count == 0,
+        "config.json does not name heads that model.safetensors has, so nothing uses them ({count} tensors: {some} …); add them to its \
+         `mujaz.heads`, or take them out of the weights"
+    );
     let sentence = "قال وزير الخارجية الروسي سيرغي لافروف في القاهرة يوم الثلاثاء إن بلاده تدعم وقف إطلاق النار.";
     let mut ids = vec![reference.tokenizer.specials.cls];
     ids.extend(reference.tokenizer.ids(sentence));
@@ -80,7 +100,6 @@ fn verify(source: &Source) -> anyhow::Result<ExitStatus> {
     ids.push(reference.tokenizer.specials.sep);
     let types = vec![0; ids.len()];
     let row = Sequence { ids, types };
-    let want = reference.encoder.encode(&[&row])?;
     let mut out = std::io::stdout().lock();
     // The f32 kernel shows that the weights are read right; the one that is used may be another.
     let used = Model::load(source, &Device::Cpu, None)?;
@@ -88,11 +107,18 @@ fn verify(source: &Source) -> anyhow::Result<ExitStatus> {
     let exact = exact.then(|| Model::load(source, &Device::Cpu, Some(Precision::F32))).transpose()?;
     for model in exact.iter().chain([&used]) {
         let Some(kernel) = model.kernel else { continue };
-        let got = model.encoder.encode(&[&row])?;
-        let difference = got.iter().zip(&want).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        let allowed = tolerance(kernel.precision());
-        writeln!(out, "kernel {kernel} differs from the candle reference by at most {difference:.1e} (allowed {allowed:.0e})")?;
-        anyhow::ensure!(difference <= allowed && got.iter().all(|x| x.is_finite()), "kernel {kernel} does not agree with the reference");
+        let mut pairs = vec![("", model.encoder.as_ref(), reference.encoder.as_ref())];
+        if has_adapter {
+            pairs.push((" with the adapter for targets", model.targeted()?, reference.targeted()?));
+        }
+        for (what, encoder, reference) in pairs {
+            let (got, want) = (encoder.encode(&[&row])?, reference.encode(&[&row])?);
+            let difference = got.iter().zip(&want).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            let allowed = tolerance(kernel.precision());
+            writeln!(out, "kernel {kernel}{what} differs from the candle reference by at most {difference:.1e} (allowed {allowed:.0e})")?;
+            let agrees = difference <= allowed && got.iter().all(|x| x.is_finite());
+            anyhow::ensure!(agrees, "kernel {kernel}{what} does not agree with the reference");
+        }
     }
     let tasks = Tasks::of(&used.config.mujaz()?.heads);
     let analyzer = Analyzer::load(source, &Device::Cpu, Options { tasks, ..Options::default() })?;

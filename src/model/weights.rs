@@ -4,6 +4,8 @@ use crate::error::{Error, Result};
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors};
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
 
 /// The tensors of a model file.
 pub struct Weights<'a> {
@@ -12,6 +14,8 @@ pub struct Weights<'a> {
     model: String,
     /// Rank of the changes that are added to the encoder's matrices; 0 for none.
     rank: usize,
+    /// Tensors under `heads.` that were read.
+    read: Mutex<HashSet<String>>,
 }
 
 /// The encoder's matrices that an adapter changes, and its names for them.
@@ -23,6 +27,9 @@ const ADAPTED: [(&str, &str); 6] = [
     ("intermediate.dense.weight", "up"),
     ("output.dense.weight", "down"),
 ];
+
+/// What the names of heads begin with.
+const HEADS: &str = "heads.";
 
 /// Prefixes that the encoder's tensors stand under, by the class that saved them.
 const PREFIXES: [&str; 6] = ["", "bert.", "roberta.", "encoder_model.", "model.", "base_model."];
@@ -36,7 +43,7 @@ impl<'a> Weights<'a> {
             .into_iter()
             .find(|prefix| tensors.tensor(&format!("{prefix}{probe}")).is_ok())
             .ok_or_else(|| Error::model(model, format!("model.safetensors has no tensor {probe}; is it a BERT or RoBERTa encoder?")))?;
-        Ok(Self { tensors, prefix, model: model.to_string(), rank: 0 })
+        Ok(Self { tensors, prefix, model: model.to_string(), rank: 0, read: Mutex::default() })
     }
 
     /// The encoder as passes with a target see it: with the changes of `heads.stance.adapter`, of this rank.
@@ -83,6 +90,9 @@ impl<'a> Weights<'a> {
             let reason = format!("tensor {name} has the shape {:?}, config.json asks for {shape:?}", view.shape());
             return Err(Error::model(&self.model, reason));
         }
+        if name.starts_with(HEADS) {
+            self.read.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_string());
+        }
         let data = view.data();
         Ok(match view.dtype() {
             Dtype::F32 => data.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect(),
@@ -98,6 +108,15 @@ impl<'a> Weights<'a> {
                 return Err(Error::model(&self.model, reason));
             }
         })
+    }
+
+    /// Tensors under `heads.` that nothing has read, sorted.
+    pub fn unread(&self) -> Vec<String> {
+        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let heads = self.tensors.names().into_iter().filter(|name| name.starts_with(HEADS));
+        let mut unread: Vec<String> = heads.filter(|&name| !read.contains(name)).map(str::to_string).collect();
+        unread.sort();
+        unread
     }
 
     /// Names, shapes and types, sorted by name.

@@ -208,6 +208,24 @@ fn heads_that_a_model_lacks_are_said_and_passed_by() {
 }
 
 #[test]
+fn heads_that_the_configuration_forgets_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["tokenizer.json", "model.safetensors"] {
+        fs::copy(repo("tests/fixtures/tiny-bert").join(file), folder.path().join(file)).unwrap();
+    }
+    let config: Value = serde_json::from_slice(&fs::read(repo("tests/fixtures/tiny-bert/config.json")).unwrap()).unwrap();
+    for (parent, head) in [("/mujaz/heads/extract", "cut"), ("/mujaz/heads/topics", "pieces"), ("/mujaz/heads/stance", "adapter")] {
+        let mut changed = config.clone();
+        changed.pointer_mut(parent).unwrap().as_object_mut().unwrap().shift_remove(head).unwrap();
+        fs::write(folder.path().join("config.json"), changed.to_string()).unwrap();
+        let output = mujaz().args(["model", "verify"]).arg(folder.path()).output().unwrap();
+        let message = String::from_utf8_lossy(&output.stderr).to_string();
+        assert_eq!(output.status.code(), Some(2), "{head}");
+        assert!(message.contains("config.json does not name") && message.contains(head), "{head}: {message}");
+    }
+}
+
+#[test]
 fn gates_hold_when_nobody_reads_the_table() {
     let folder = tempfile::tempdir().unwrap();
     let data = own_answers(folder.path());
