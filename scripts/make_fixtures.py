@@ -208,6 +208,21 @@ def tokenizer_cases():
     print(f"wrote {len(lines)} tokenizer cases")
 
 
+def sentence_cases(count=200):
+    """Sample words with stops, quotes, digits and line breaks between them, and the sentences of text.py (src/text/sentences.rs)."""
+    rng, lines = random.Random(10), []
+    samples = sample_text().split()
+    odd = [".", "...", "؟", "!", "…", "؟!", ".»", ".\"", "»", "«", "،", "؛", "د.", "ود.", "هـ.", "ف.", "Mr.", "U.S.", "bbc.com", "12.5", "٤.", "١٢.٥", "(أ.ف.ب)", "ل.س."]
+    while len(lines) < count:
+        parts = []
+        for _ in range(260 if len(lines) % 20 == 0 else rng.choice([3, 12, 30])):
+            parts += [rng.choice(odd) if rng.random() < 0.15 else rng.choice(samples), rng.choice([" "] * 12 + ["", "", "\n", " \n "])]
+        case = "".join(parts)
+        lines.append(json.dumps({"text": case, "sentences": text.sentences(case)}, ensure_ascii=False))
+    (FIXTURES / "sentence-cases.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(f"wrote {len(lines)} sentence cases")
+
+
 def mention_cases(count=120):
     """Where sample articles name runs of their words, clitics and articles added or taken off (src/tasks/mentions.rs)."""
     rng, lines = random.Random(6), []
@@ -299,6 +314,7 @@ def main():
         tiny_bert()
         tiny_xlmr()
         tokenizer_cases()
+        sentence_cases()
         mention_cases()
         passage_cases()
         cut_cases()

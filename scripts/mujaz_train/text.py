@@ -9,7 +9,12 @@ import regex
 
 # Combining marks stay in their word: `\\w` of `re` would break a vocalised word at each haraka.
 WORD = regex.compile(r"[\p{P}\p{S}]|[^\s\p{P}\p{S}]{1,64}")
-ENDS = regex.compile(r"(?<=[؟?!…])[»”\"')\]]*\s*|(?<=\S{2}\.)[»”\"')\]]*(?:\s+|(?=[\u0621-\u064a]))|\s*\n\s*")
+MARK = regex.compile(r"[\p{P}\p{S}]")
+# As in src/text/sentences.rs: marks that end a sentence, what closes it behind them, stops that end none, and words after which
+# one is cut at a comma, and anywhere.
+ENDING, CLOSING = set("؟?!…۔"), set("»”’)].!؟?…\"'")
+ABBREVIATIONS = {"هـ", "ود", "لد", "وأ", "وم", "دكتور", "مج", "Mr", "Dr", "St", "No"}
+LONG, LONGEST = 90, 120
 LONGEST = 120
 # What may stand before a name in one written word: و or ف, then ب ل ك and the article, or لل.
 PROCLITICS = regex.compile(r"[وف]?(?:[بلك]?(?:ال)?|لل)")
@@ -70,18 +75,40 @@ def tidy(words):
             yield start, end + 1
 
 
+def ends_sentence(text, found, at):
+    """Whether the word of `text` at `found[at]` is a mark that ends a sentence."""
+    start, end = found[at]
+    word = lambda i: text[slice(*found[i])]
+    if word(at) in ENDING:
+        return True
+    if word(at) != ".":
+        return False
+    before = word(at - 1) if at and found[at - 1][1] == start else ""
+    behind = word(at + 1) if at + 1 < len(found) and found[at + 1][0] == end else ""
+    if not before:
+        return at > 0 and not behind
+    alone = len(before) == 1 and before.isalpha()
+    chained = before.isascii() and text[: found[at - 1][0]].endswith(".")
+    further = at + 1 < len(found) and not MARK.match(word(at + 1)) and "\n" not in text[end : found[at + 1][0]]
+    abbreviation = (before in ABBREVIATIONS or (alone and not chained)) and further
+    latin = before[-1].isascii() and before[-1].isalpha() and behind[:1].isalnum() and (behind[0].isascii() or behind[0].isdigit())
+    return not (abbreviation or latin or (before[-1].isdigit() and behind[:1].isdigit()) or behind == ".")
+
 
 def sentences(text):
-    """(start, end) of each sentence. Simpler than the Rust splitter: it knows no abbreviations, and cuts nothing by length.
-    It makes training data, and the sentences that stance is trained on."""
-    out, start = [], 0
-    for end in [*ENDS.finditer(text), None]:
-        stop = end.end() if end else len(text)
-        part = text[start:stop]
-        if part.strip():
-            left = start + len(part) - len(part.lstrip())
-            out.append((left, left + len(part.strip())))
-        start = stop
+    """(start, end) of each sentence, as src/text/sentences.rs finds them in the normalised text."""
+    found, out, first, at = words(text), [], 0, 0
+    word = lambda i: text[slice(*found[i])]
+    while at < len(found):
+        last, ends = at, ends_sentence(text, found, at)
+        while ends and last + 1 < len(found) and found[last + 1][0] == found[last][1] and word(last + 1) in CLOSING:
+            last += 1
+        length = last + 1 - first
+        behind = text[found[last][1] : found[last + 1][0]] if last + 1 < len(found) else "\n"
+        if ends or any(c in behind for c in "\n\r\u2029") or (length >= LONG and word(last) in "،؛,;") or length >= LONGEST:
+            out.append((found[first][0], found[last][1]))
+            first = last + 1
+        at = last + 1
     return out
 
 

@@ -70,6 +70,23 @@ fn a_thousand_strings_have_the_ids_and_offsets_of_python() {
 }
 
 #[test]
+fn texts_have_the_sentences_of_python() {
+    #[derive(Deserialize)]
+    struct Split {
+        text: String,
+        sentences: Vec<(usize, usize)>,
+    }
+    let all: Vec<Split> = cases("tests/fixtures/sentence-cases.jsonl");
+    for case in &all {
+        let normalized = Normalized::new(&case.text);
+        let found = sentences(normalized.text(), &words(normalized.text()));
+        let spans: Vec<_> = found.iter().map(|s| normalized.original_span(s.bytes.start, s.bytes.end)).collect();
+        assert_eq!(spans, case.sentences, "{:?}", case.text);
+    }
+    assert!(all.len() == 200 && all.iter().any(|case| case.sentences.len() > 20));
+}
+
+#[test]
 fn the_bundled_tokenizer_agrees_with_python() {
     let tokenizer = load("models/mujaz-base");
     for case in cases::<Case>("tests/fixtures/bundled-cases.jsonl") {
