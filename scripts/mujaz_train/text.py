@@ -15,7 +15,6 @@ MARK = regex.compile(r"[\p{P}\p{S}]")
 ENDING, CLOSING = set("؟?!…۔"), set("»”’)].!؟?…\"'")
 ABBREVIATIONS = {"هـ", "ود", "لد", "وأ", "وم", "دكتور", "مج", "Mr", "Dr", "St", "No"}
 LONG, LONGEST = 90, 120
-LONGEST = 120
 # What may stand before a name in one written word: و or ف, then ب ل ك and the article, or لل.
 PROCLITICS = regex.compile(r"[وف]?(?:[بلك]?(?:ال)?|لل)")
 FUNCTION_WORDS = set("على إلى هذا هذه ذلك تلك الذي التي الذين كان كانت بعد قبل بين خلال حيث عند منذ حتى ليس لكن غير كما أنه".split())
