@@ -124,11 +124,20 @@ def is_ours(normalizer):
     return json.loads(probe.to_str())["normalizer"] == normalizer
 
 
+def base_config(base):
+    """What the config.json of a base says of mujaz."""
+    return json.loads((base / "config.json").read_text(encoding="utf-8")).get("mujaz", {})
+
+
+def labels_of(config, head):
+    """The labels of a head in their order."""
+    labels = (config.get("heads", {}).get(head) or {}).get("labels", [])
+    return [label["label"] if isinstance(label, dict) else label for label in labels]
+
+
 def has_pieces(base):
     """Whether the base has topics of pieces, which fit_topics.py brings."""
-    path = base / "config.json"
-    heads = json.loads(path.read_text(encoding="utf-8")).get("mujaz", {}).get("heads", {})
-    return bool((heads.get("topics") or {}).get("pieces"))
+    return bool((base_config(base).get("heads", {}).get("topics") or {}).get("pieces"))
 
 
 def build_model(args, config, tokenizer):
@@ -141,7 +150,8 @@ def build_model(args, config, tokenizer):
     weights = args.base / "model.safetensors"
     old = {k.removeprefix("heads."): v.float() for k, v in tensors(args.base).items() if k.startswith("heads.")} if weights.exists() else {}
     own = model.heads.state_dict()
-    kept = {k: v for k, v in old.items() if k in own and own[k].shape == v.shape}
+    other = tuple(f"{head}." for head in ("topics", "entities", "stance") if old and labels_of(config, head) != labels_of(base_config(args.base), head))
+    kept = {k: v for k, v in old.items() if k in own and own[k].shape == v.shape and not k.startswith(other)}
     model.heads.load_state_dict({**own, **kept})
     return model
 

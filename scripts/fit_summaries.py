@@ -41,12 +41,8 @@ class Opening:
 
     def __init__(self, encoder, record):
         self.source, self.summary = record["source"], record.get("reference")
-        if "sents" in record:
-            self.body = "\n".join(record["sents"])
-            starts = list(itertools.accumulate((len(s) + 1 for s in record["sents"]), initial=0))
-        else:
-            self.body = record["text"]
-            starts = [a for a, _ in text.sentences(self.body)] + [len(self.body)]
+        self.body = record["text"]
+        starts = [a for a, _ in text.sentences(self.body)] + [len(self.body)]
         self.ids, _, words, _ = encoder.article({"title": record.get("title"), "text": self.body})
         end = starts[min(CUT["sentences"], len(starts) - 1)]
         words = [w for w in words if w[1] == "text" and w[2] < end][: CUT["words"]]

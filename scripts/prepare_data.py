@@ -516,6 +516,16 @@ def gaps(data, label_file, dev):
     return without(out, copies(out, dev))
 
 
+NUMBERED = {"ans", "arbteds", "arnli", "exaasc", "stancex", "cleananercorp", "aqmar"}
+
+
+def place(record):
+    """What an article of the raw sets is called in each of them, also where another set took it over; None for the records of sets
+    that number their own."""
+    first, *_, last = record["id"].split("/") if "/" in record["id"] else ("", record["id"])
+    return None if first in NUMBERED else last
+
+
 def raw_records(data, wanted):
     """Records of the raw news sets that have one of the `wanted` ids."""
     for name in ("ant_multisource", "saudinewsnet", "hespress", "afnd_ahdath") if wanted else ():
@@ -526,7 +536,7 @@ def raw_articles(data, wanted):
     """Articles of the raw news sets in the shape of the annotated ones, by id."""
     out = {}
     for record in raw_records(data, wanted):
-        sents = [" ".join(record["text"][a:b].split()) for a, b in text.sentences(record["text"])]
+        sents = [" ".join(record["text"][a:b].split()) for a, b in text.numbered(record["text"])]
         sid = record["id"].split("/")[-1]
         out[record["id"]] = {"source": record["source"], "sid": sid, "title": record["title"], "sents": sents}
     return out
@@ -710,13 +720,13 @@ def main():
         "stance": stance(args.data, rng), "extract": extract(args.data, rng, args.extract_cap),
     }  # fmt: skip
     # A weak dev set keeps its articles: those of them that are annotated too are not trained on.
-    held = {r["id"].split("/")[-1] for _, dev in tasks.values() for r in dev}
+    held = {place(r) for _, dev in tasks.values() for r in dev}
     marked_train = [r for r in marked_train if r["sid"] not in held]
     raw_ids -= held
     for task, (train, dev) in tasks.items():
         total = len(train) + len(dev)
-        again = [i for i, r in enumerate(train) if r["id"].split("/")[-1] in raw_ids]
-        train, dev = without(train, copies(train, marked_dev) | set(again)), [r for r in dev if r["id"].split("/")[-1] not in raw_ids]
+        again = [i for i, r in enumerate(train) if place(r) in raw_ids]
+        train, dev = without(train, copies(train, marked_dev) | set(again)), [r for r in dev if place(r) not in raw_ids]
         train = without(train, copies(train, dev, task == "stance"))
         removed = total - len(train) - len(dev)
         if task == "stance":

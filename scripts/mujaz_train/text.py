@@ -9,6 +9,7 @@ import regex
 
 # Combining marks stay in their word: `\\w` of `re` would break a vocalised word at each haraka.
 WORD = regex.compile(r"[\p{P}\p{S}]|[^\s\p{P}\p{S}]{1,64}")
+LABEL_ENDS = regex.compile(r"(?<=[؟?!…])[»”\"')\]]*\s*|(?<=\S{2}\.)[»”\"')\]]*(?:\s+|(?=[\u0621-\u064a]))|\s*\n\s*")
 MARK = regex.compile(r"[\p{P}\p{S}]")
 # As in src/text/sentences.rs: marks that end a sentence, what closes it behind them, stops that end none, and words after which
 # one is cut at a comma, and anywhere.
@@ -108,6 +109,19 @@ def sentences(text):
             out.append((found[first][0], found[last][1]))
             first = last + 1
         at = last + 1
+    return out
+
+
+def numbered(text):
+    """(start, end) of each sentence as the label files count them: simpler rules than those of `sentences`, which must not change."""
+    out, start = [], 0
+    for end in [*LABEL_ENDS.finditer(text), None]:
+        stop = end.end() if end else len(text)
+        part = text[start:stop]
+        if part.strip():
+            left = start + len(part) - len(part.lstrip())
+            out.append((left, left + len(part.strip())))
+        start = stop
     return out
 
 

@@ -28,8 +28,21 @@ pub fn run(args: CheckArgs) -> anyhow::Result<ExitStatus> {
     let found: Vec<Finding> = unreadable.chain(check(&records, &expected)).collect();
     let count = |severity| found.iter().filter(|f| f.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    if let Some(path) = &args.json {
+        let page = json!({"records": records.len(), "errors": errors, "warnings": warnings, "findings": found});
+        std::fs::write(path, serde_json::to_vec_pretty(&page)?).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    let status = if errors > 0 { ExitStatus::BadRecords } else { ExitStatus::Success };
+    // The verdict stands, whether or not anyone reads the list to its end.
+    match print(&found, &format!("{} records: {errors} errors, {warnings} warnings", records.len())) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(status),
+        result => Ok(result.map(|()| status)?),
+    }
+}
+
+fn print(found: &[Finding], summary: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    for finding in &found {
+    for finding in found {
         let severity = match finding.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
@@ -42,12 +55,7 @@ pub fn run(args: CheckArgs) -> anyhow::Result<ExitStatus> {
         }
         writeln!(out, "{severity} [{}] {}", finding.kind, finding.message)?;
     }
-    writeln!(out, "{} records: {errors} errors, {warnings} warnings", records.len())?;
-    if let Some(path) = &args.json {
-        let page = json!({"records": records.len(), "errors": errors, "warnings": warnings, "findings": found});
-        std::fs::write(path, serde_json::to_vec_pretty(&page)?).with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    Ok(if errors > 0 { ExitStatus::BadRecords } else { ExitStatus::Success })
+    writeln!(out, "{summary}")
 }
 
 fn expected(config: &Config, any_label: bool) -> anyhow::Result<Expected> {

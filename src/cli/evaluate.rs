@@ -25,7 +25,7 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitStatus> {
     let gates = args.min_f1.iter().map(|g| gate(g)).collect::<anyhow::Result<Vec<_>>>()?;
     let (truth, bad) = read(&args.data, &map)?;
     for record in &bad {
-        writeln!(std::io::stderr(), "mujaz: {record}")?;
+        let _ = writeln!(std::io::stderr(), "mujaz: {record}");
     }
     anyhow::ensure!(!truth.is_empty(), "the data holds no readable record");
     let labelled = Tasks {
@@ -75,7 +75,7 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitStatus> {
     }
     let missed = missed_gates(&gates, &scores[0].rows)?;
     for line in &missed {
-        writeln!(std::io::stderr(), "mujaz: {line}")?;
+        let _ = writeln!(std::io::stderr(), "mujaz: {line}");
     }
     let status = if missed.is_empty() && bad.is_empty() { ExitStatus::Success } else { ExitStatus::BadRecords };
     // The verdict stands, whether or not anyone reads the table to its end.

@@ -9,6 +9,7 @@ use anyhow::Context;
 use serde_json::{Map, Value};
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
+use std::path::Path;
 
 pub fn run(args: RenderArgs) -> anyhow::Result<ExitStatus> {
     anyhow::ensure!(args.output.extension().is_some_and(|e| e == "html"), "the output's name must end in .html");
@@ -19,10 +20,19 @@ pub fn run(args: RenderArgs) -> anyhow::Result<ExitStatus> {
         Box::new(File::open(&args.results).with_context(|| format!("cannot read {source}"))?)
     };
     let config = Config::parse(&crate::model::Source::Bundled.open()?.config, "bundled")?;
-    let cannot_write = || format!("cannot write {}", args.output.display());
     // An earlier page is replaced only by a whole one.
     let draft = args.output.with_extension("html.part");
-    let mut page = PageWriter::new(BufWriter::new(File::create(&draft).with_context(cannot_write)?), topic_names(&config))?;
+    let result = draw(&args, input, source, &draft, &config);
+    if result.is_err() {
+        let _ = std::fs::remove_file(&draft);
+    }
+    result
+}
+
+/// Write the page into `draft`, and that in place of an earlier page.
+fn draw(args: &RenderArgs, input: Box<dyn Read>, source: String, draft: &Path, config: &Config) -> anyhow::Result<ExitStatus> {
+    let cannot_write = || format!("cannot write {}", args.output.display());
+    let mut page = PageWriter::new(BufWriter::new(File::create(draft).with_context(cannot_write)?), topic_names(config))?;
     let (mut good, mut bad) = (0, 0);
     for record in JsonlReader::new(BufReader::new(input), source) {
         match record? {
@@ -35,17 +45,14 @@ pub fn run(args: RenderArgs) -> anyhow::Result<ExitStatus> {
                 good += 1;
             }
             Err(record) => {
-                report(&record)?;
+                report(&record);
                 bad += 1;
             }
         }
     }
     page.finish().with_context(cannot_write)?;
-    if good == 0 {
-        let _ = std::fs::remove_file(&draft);
-        anyhow::bail!("{} holds no result with its text; analyse with --with-text", args.results.display());
-    }
-    std::fs::rename(&draft, &args.output).with_context(cannot_write)?;
+    anyhow::ensure!(good > 0, "{} holds no result with its text; analyse with --with-text", args.results.display());
+    std::fs::rename(draft, &args.output).with_context(cannot_write)?;
     Ok(if bad > 0 { ExitStatus::BadRecords } else { ExitStatus::Success })
 }
 
@@ -55,7 +62,7 @@ pub fn topic_names(config: &Config) -> Map<String, Value> {
     topics.map(|t| (t.label.clone(), Value::String(t.ar.clone()))).collect()
 }
 
-fn report(record: &BadRecord) -> std::io::Result<()> {
+fn report(record: &BadRecord) {
     let hint = if record.reason.starts_with("no \"text\"") { "; analyse with --with-text, so that the page can show it" } else { "" };
-    writeln!(std::io::stderr(), "mujaz: {record}{hint}")
+    let _ = writeln!(std::io::stderr(), "mujaz: {record}{hint}");
 }

@@ -53,7 +53,10 @@ fn articles<'a>(path: &Path, content: &'a str) -> Result<Vec<(u64, Vec<Sentence<
         }
     };
     for (number, line) in content.trim_start_matches('\u{feff}').lines().enumerate() {
-        let mut columns = line.split_whitespace();
+        // A token between tabs may hold spaces.
+        let tabs = line.contains('\t');
+        let mut columns =
+            line.split(if tabs { '\t' } else { ' ' }).map(|column| column.trim_matches(' ')).filter(|column| !column.is_empty());
         match (columns.next(), columns.next_back()) {
             (Some("-DOCSTART-"), _) => close(&mut article, first),
             (Some(token), Some(tag)) => {

@@ -4,12 +4,14 @@ use super::article::Article;
 use super::input::{BadRecord, Record};
 use crate::error::Error;
 use serde_json::{Map, Value};
+use std::collections::VecDeque;
 use std::io::Read;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Rows of a CSV file as records.
 pub struct CsvReader<R: Read> {
-    rows: csv::ByteRecordsIntoIter<R>,
+    rows: csv::ByteRecordsIntoIter<Lines<R>>,
+    begun: Begun,
     columns: Vec<String>,
     source: Arc<str>,
 }
@@ -18,7 +20,9 @@ impl<R: Read> CsvReader<R> {
     /// Read the header; an error when it has no `text` column.
     pub fn new(input: R, source: impl Into<Arc<str>>) -> Result<Self, Error> {
         let source = source.into();
-        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(input);
+        let begun = Begun::default();
+        let lines = Lines { inner: input, begun: Arc::clone(&begun), offset: 0, line: 1, fresh: true };
+        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(lines);
         let header = reader.byte_headers().map_err(|e| Error::input(&*source, format!("the header row cannot be read: {e}")))?;
         let columns: Vec<String> = header
             .iter()
@@ -35,7 +39,16 @@ impl<R: Read> CsvReader<R> {
                 format!("no column named \"text\" (found: {found}); rename the column that holds the article"),
             ));
         }
-        Ok(Self { rows: reader.into_byte_records(), columns, source })
+        Ok(Self { rows: reader.into_byte_records(), begun, columns, source })
+    }
+
+    /// The line on which a row begins. The reader's own count stands still before CRLF and blank lines.
+    fn line(&self, place: &csv::Position) -> u64 {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        while begun.front().is_some_and(|&(offset, _)| offset < place.byte()) {
+            begun.pop_front();
+        }
+        begun.front().map_or(place.line(), |&(_, line)| line)
     }
 
     fn parse(&self, row: &csv::ByteRecord, line: u64) -> Result<Article, String> {
@@ -53,6 +66,39 @@ impl<R: Read> CsvReader<R> {
     }
 }
 
+/// Where lines with anything on them begin: bytes from the start, and numbers from 1.
+type Begun = Arc<Mutex<VecDeque<(u64, u64)>>>;
+
+/// Notes the beginnings of lines that are read through it.
+struct Lines<R> {
+    inner: R,
+    begun: Begun,
+    offset: u64,
+    line: u64,
+    /// Whether nothing of the line was read yet.
+    fresh: bool,
+}
+
+impl<R: Read> Read for Lines<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        for &byte in &buffer[..count] {
+            match byte {
+                b'\n' => (self.line, self.fresh) = (self.line + 1, true),
+                b'\r' => {}
+                _ if self.fresh => {
+                    begun.push_back((self.offset, self.line));
+                    self.fresh = false;
+                }
+                _ => {}
+            }
+            self.offset += 1;
+        }
+        Ok(count)
+    }
+}
+
 impl<R: Read> Iterator for CsvReader<R> {
     type Item = Result<Record, Error>;
 
@@ -60,11 +106,11 @@ impl<R: Read> Iterator for CsvReader<R> {
         let bad = |line, reason| BadRecord { source: self.source.to_string(), line, reason };
         Some(match self.rows.next()? {
             Ok(row) => {
-                let line = row.position().map_or(0, csv::Position::line);
+                let line = row.position().map_or(0, |place| self.line(place));
                 Ok(self.parse(&row, line).map_err(|reason| bad(line, reason)))
             }
             Err(error) if error.is_io_error() => Err(Error::input(&*self.source, error.to_string())),
-            Err(error) => Ok(Err(bad(error.position().map_or(0, csv::Position::line), error.to_string()))),
+            Err(error) => Ok(Err(bad(error.position().map_or(0, |place| self.line(place)), error.to_string()))),
         })
     }
 }

@@ -2,10 +2,11 @@
 
 use super::article::Article;
 use super::csv::CsvReader;
+use super::identity::Identity;
 use super::jsonl::JsonlReader;
 use super::{parquet, text};
 use crate::error::Error;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{BufReader, Read, stdin};
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A record that cannot be analysed: where it stands and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct BadRecord {
     /// File, or "-" for standard input.
     pub source: String,
@@ -56,9 +57,10 @@ impl Inputs {
             if path.as_os_str() == "-" {
                 found.push((path.clone(), "-".to_string()));
             } else if path.is_dir() {
-                let before = found.len();
-                walk(path, path, &mut found)?;
-                if found.len() == before {
+                let files = below(path)?;
+                let none = files.is_empty();
+                found.extend(files);
+                if none {
                     return Err(Error::input(path, "the folder holds no .txt, .jsonl, .csv or .parquet file"));
                 }
             } else {
@@ -70,16 +72,25 @@ impl Inputs {
                 found.push((path.clone(), id));
             }
         }
-        let size = |(path, _): &(PathBuf, String)| std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|m| m.len());
-        let total = found.iter().map(size).sum();
-        Ok(Self { pending: found.into_iter(), open: None, total, read: Arc::default() })
+        Ok(Self::of(found))
     }
 
-    /// Leave out a file that is about to be written; says whether it was among the inputs.
-    pub fn leave_out(&mut self, file: &Path) -> bool {
-        let Ok(file) = file.canonicalize() else { return false };
+    /// The articles beside others in a folder, which may hold none; of a file, none.
+    pub fn beside(path: &Path) -> Result<Self, Error> {
+        Ok(Self::of(if path.is_dir() { below(path)? } else { Vec::new() }))
+    }
+
+    fn of(found: Vec<(PathBuf, String)>) -> Self {
+        let size = |(path, _): &(PathBuf, String)| std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|m| m.len());
+        let total = found.iter().map(size).sum();
+        Self { pending: found.into_iter(), open: None, total, read: Arc::default() }
+    }
+
+    /// Leave out a file that is about to be written, under whatever name; says whether it was among the inputs.
+    pub fn leave_out(&mut self, file: &Identity) -> bool {
         let before = self.pending.len();
-        let kept: Vec<_> = self.pending.by_ref().filter(|(path, _)| path.canonicalize().ok().as_ref() != Some(&file)).collect();
+        let own = |path: &Path| if path.as_os_str() == "-" { Identity::stdin() } else { Identity::of(path) };
+        let kept: Vec<_> = self.pending.by_ref().filter(|(path, _)| own(path).as_ref() != Some(file)).collect();
         self.pending = kept.into_iter();
         self.pending.len() < before
     }
@@ -141,6 +152,9 @@ fn records(path: &Path, id: String, read: &Arc<AtomicU64>) -> Result<Records, Er
     if source == "-" {
         return Ok(Box::new(JsonlReader::new(BufReader::with_capacity(1 << 16, stdin()), source)));
     }
+    if path.is_dir() {
+        return Err(Error::input(path, "a folder with the name of a file"));
+    }
     let open = || File::open(path).map_err(|error| Error::file(path, error));
     let counted = || open().map(|inner| BufReader::with_capacity(1 << 16, Counted { inner, read: Arc::clone(read) }));
     let whole = || read.fetch_add(std::fs::metadata(path).map_or(0, |m| m.len()), Ordering::Relaxed);
@@ -166,17 +180,28 @@ fn extension(path: &Path) -> Option<&'static str> {
     }
 }
 
-/// Files below `folder` with their ids: the path below `root` without its ending.
-fn walk(root: &Path, folder: &Path, found: &mut Vec<(PathBuf, String)>) -> Result<(), Error> {
+/// Articles below a folder with their ids: the path below it without its ending.
+fn below(folder: &Path) -> Result<Vec<(PathBuf, String)>, Error> {
+    let mut found = Vec::new();
+    walk(folder, &mut |path| {
+        if extension(path).is_some() {
+            let below = path.strip_prefix(folder).unwrap_or(path).with_extension("");
+            found.push((path.to_path_buf(), below.to_string_lossy().replace('\\', "/")));
+        }
+    })?;
+    Ok(found)
+}
+
+/// Visit what is no folder below `folder`, sorted by name.
+pub(super) fn walk(folder: &Path, visit: &mut impl FnMut(&Path)) -> Result<(), Error> {
     let listing = std::fs::read_dir(folder).map_err(|source| Error::file(folder, source))?;
     let mut paths: Vec<PathBuf> = listing.filter_map(|entry| entry.ok().map(|e| e.path())).collect();
     paths.sort();
     for path in paths {
         if path.is_dir() && !path.is_symlink() {
-            walk(root, &path, found)?;
-        } else if extension(&path).is_some() {
-            let below = path.strip_prefix(root).unwrap_or(&path).with_extension("");
-            found.push((path.clone(), below.to_string_lossy().replace('\\', "/")));
+            walk(&path, visit)?;
+        } else {
+            visit(&path);
         }
     }
     Ok(())

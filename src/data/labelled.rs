@@ -2,13 +2,13 @@
 
 use super::article::{Article, StanceKind};
 use super::conll;
-use super::input::{BadRecord, Inputs};
+use super::input::{BadRecord, Inputs, walk};
 use crate::error::Error;
 use crate::tasks::stance::Target;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A true entity; offsets count code points of the text, or of the title.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub struct LabelMap {
 
 impl LabelMap {
     /// Read a TOML file with the tables `[topics]`, `[entities]` and `[stance]`.
-    pub fn read(path: &std::path::Path) -> Result<Self, Error> {
+    pub fn read(path: &Path) -> Result<Self, Error> {
         let content = std::fs::read_to_string(path).map_err(|source| Error::file(path, source))?;
         toml::from_str(&content).map_err(|e| Error::input(path, e.to_string()))
     }
@@ -90,23 +90,27 @@ pub fn read(paths: &[PathBuf], map: &LabelMap) -> Result<(Vec<Labelled>, Vec<Bad
 pub fn read_placed(paths: &[PathBuf], map: &LabelMap) -> Result<(Vec<Placed>, Vec<BadRecord>), Error> {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     for path in paths {
-        let ending = path.extension().and_then(|e| e.to_str()).unwrap_or("");
-        if matches!(ending, "conll" | "bio" | "iob") {
+        let mut tagged = Vec::new();
+        if path.is_dir() {
+            walk(path, &mut |file| tagged.extend(is_conll(file).then(|| file.to_path_buf())))?;
+        } else {
+            tagged.extend(is_conll(path).then(|| path.clone()));
+        }
+        for path in &tagged {
             let file = path.display().to_string();
             let placed = |(line, record): (u64, Labelled)| {
                 let surfaces = vec![None; record.entities.as_ref().map_or(0, Vec::len)];
                 Placed { file: file.clone(), line, record, surfaces }
             };
             good.extend(conll::read(path)?.into_iter().map(placed));
-            continue;
         }
-        for record in Inputs::open(std::slice::from_ref(path))? {
+        let others = if tagged.is_empty() { Inputs::open(std::slice::from_ref(path))? } else { Inputs::beside(path)? };
+        for record in others {
             match record? {
                 Ok(article) => {
                     let (file, line) = article.origin.clone();
-                    let surfaces = surfaces(&article);
                     match parse(article, map) {
-                        Ok(record) => good.push(Placed { file: file.to_string(), line, record, surfaces }),
+                        Ok((record, surfaces)) => good.push(Placed { file: file.to_string(), line, record, surfaces }),
                         Err(reason) => bad.push(BadRecord { source: file.to_string(), line, reason }),
                     }
                 }
@@ -120,16 +124,18 @@ pub fn read_placed(paths: &[PathBuf], map: &LabelMap) -> Result<(Vec<Placed>, Ve
     Ok((good, bad))
 }
 
-/// The `text` of each entity of a record, before it is taken apart.
-fn surfaces(article: &Article) -> Vec<Option<String>> {
-    let items = article.extra.get("entities").and_then(Value::as_array);
-    items.into_iter().flatten().map(|e| e.get("text")?.as_str().map(str::to_string)).collect()
+/// Whether a file is read as tokens with tags, by the ending of its name.
+fn is_conll(path: &Path) -> bool {
+    let ending = path.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
+    matches!(ending.as_str(), "conll" | "bio" | "iob")
 }
 
 fn apply(placed: &mut Placed, map: &LabelMap) {
     let record = &mut placed.record;
-    if let Some(topics) = &mut record.topics {
-        *topics = topics.iter().filter_map(|t| mapped(&map.topics, t)).collect();
+    if let Some(topics) = record.topics.take() {
+        let kept: Vec<String> = topics.iter().filter_map(|t| mapped(&map.topics, t)).collect();
+        // A record all of whose labels are left out says nothing of its topics.
+        record.topics = (!kept.is_empty() || topics.is_empty()).then_some(kept);
     }
     if let Some(entities) = record.entities.take() {
         let surfaces = std::mem::take(&mut placed.surfaces);
@@ -154,6 +160,7 @@ struct EntityField {
     start: usize,
     end: usize,
     field: Option<String>,
+    text: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -165,7 +172,8 @@ struct StanceField {
 
 /// Labels out of the fields that a record brings along; an empty string says nothing. Tables hold a topic or a pair
 /// in plain columns: `topics` (labels by `|`), or a `section` that the map names; `target` or `claim` with `label`.
-fn parse(mut article: Article, map: &LabelMap) -> Result<Labelled, String> {
+/// With the surface that each entity gives for itself.
+fn parse(mut article: Article, map: &LabelMap) -> Result<(Labelled, Vec<Option<String>>), String> {
     let known = |section: &Value| section.as_str().is_some_and(|s| map.topics.contains_key(s));
     let section = article.extra.get("section").filter(|s| known(s)).cloned();
     let mut take = |name: &str| {
@@ -179,9 +187,11 @@ fn parse(mut article: Article, map: &LabelMap) -> Result<Labelled, String> {
         Some(_) => return Err("\"topics\" must be a list of labels".to_string()),
         None => None,
     };
+    let mut surfaces = Vec::new();
     let entities = match take("entities") {
         Some(value) => {
             let fields: Vec<EntityField> = serde_json::from_value(value).map_err(|e| format!("\"entities\": {e}"))?;
+            surfaces = fields.iter().map(|e| e.text.as_ref()?.as_str().map(str::to_string)).collect();
             let gold = |e: EntityField| GoldEntity { start: e.start, end: e.end, kind: e.kind, title: e.field.as_deref() == Some("title") };
             Some(fields.into_iter().map(gold).collect())
         }
@@ -203,7 +213,7 @@ fn parse(mut article: Article, map: &LabelMap) -> Result<Labelled, String> {
         Some(Value::Object(fields)) => fields.get("text").and_then(Value::as_str).map(str::to_string),
         _ => None,
     };
-    Ok(Labelled { article, topics, entities, repaired: None, stance, summary })
+    Ok((Labelled { article, topics, entities, repaired: None, stance, summary }, surfaces))
 }
 
 fn topic(item: &Value) -> Option<String> {

@@ -3,6 +3,7 @@
 pub mod article;
 pub mod conll;
 pub mod csv;
+pub mod identity;
 pub mod input;
 pub mod jsonl;
 pub mod labelled;
@@ -11,6 +12,7 @@ pub mod parquet;
 pub mod text;
 
 pub use article::{Analysis, Article, Entity, Meta, Stance, StanceKind, StanceScores, Summary, Topic};
+pub use identity::Identity;
 pub use input::{BadRecord, Inputs, Record};
 pub use jsonl::JsonlReader;
 pub use output::{Format, Writer};

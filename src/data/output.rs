@@ -14,6 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Columns of the CSV and parquet tables. Nested values are JSON text; `labels` lists topic labels by `|`.
+/// A last one, `text`, stands where it was asked for.
 const COLUMNS: [&str; 9] = ["id", "title", "labels", "summary", "topics", "entities", "stance", "meta", "extra"];
 /// Bytes of a parquet row group, about.
 const GROUP_BYTES: usize = 32 << 20;
@@ -52,27 +53,29 @@ pub struct Writer<W: Write + Send> {
 
 enum Sink<W: Write + Send> {
     Jsonl(W),
-    Csv(Box<csv::Writer<W>>),
-    Parquet(Box<ArrowWriter<W>>, Vec<[String; COLUMNS.len()]>),
+    Csv(Box<csv::Writer<W>>, Vec<&'static str>),
+    Parquet(Box<ArrowWriter<W>>, Vec<&'static str>, Vec<Vec<String>>),
     Html(Box<PageWriter<W>>),
 }
 
 impl<W: Write + Send> Writer<W> {
     /// A writer into `out`; tables write their header at once.
     ///
-    /// `topics` are Arabic names by label, for the page.
-    pub fn new(out: W, format: Format, topics: Map<String, Value>) -> io::Result<Self> {
+    /// Tables have a column for the text where analyses bring it, `with_text`. `topics` are Arabic names by label, for the page.
+    pub fn new(out: W, format: Format, with_text: bool, topics: Map<String, Value>) -> io::Result<Self> {
+        let columns: Vec<&'static str> = COLUMNS.into_iter().chain(with_text.then_some("text")).collect();
         let sink = match format {
             Format::Jsonl => Sink::Jsonl(out),
             Format::Csv => {
                 let mut table = csv::Writer::from_writer(out);
-                table.write_record(COLUMNS)?;
-                Sink::Csv(Box::new(table))
+                table.write_record(&columns)?;
+                Sink::Csv(Box::new(table), columns)
             }
             Format::Html => Sink::Html(Box::new(PageWriter::new(out, topics)?)),
             Format::Parquet => {
                 let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-                Sink::Parquet(Box::new(ArrowWriter::try_new(out, schema(), Some(properties)).map_err(io::Error::other)?), Vec::new())
+                let table = ArrowWriter::try_new(out, schema(&columns), Some(properties)).map_err(io::Error::other)?;
+                Sink::Parquet(Box::new(table), columns, Vec::new())
             }
         };
         Ok(Self { sink })
@@ -86,11 +89,11 @@ impl<W: Write + Send> Writer<W> {
                 line.push(b'\n');
                 out.write_all(&line)
             }
-            Sink::Csv(table) => Ok(table.write_record(row(analysis)?)?),
+            Sink::Csv(table, columns) => Ok(table.write_record(row(analysis, columns)?)?),
             Sink::Html(page) => page.add(analysis),
-            Sink::Parquet(table, rows) => {
-                rows.push(row(analysis)?);
-                if rows.len() >= ROWS_AT_ONCE { write_rows(table, rows) } else { Ok(()) }
+            Sink::Parquet(table, columns, rows) => {
+                rows.push(row(analysis, columns)?);
+                if rows.len() >= ROWS_AT_ONCE { write_rows(table, columns, rows) } else { Ok(()) }
             }
         }
     }
@@ -99,7 +102,7 @@ impl<W: Write + Send> Writer<W> {
     pub fn flush(&mut self) -> io::Result<()> {
         match &mut self.sink {
             Sink::Jsonl(out) => out.flush(),
-            Sink::Csv(table) => table.flush(),
+            Sink::Csv(table, _) => table.flush(),
             Sink::Parquet(..) | Sink::Html(_) => Ok(()),
         }
     }
@@ -108,37 +111,38 @@ impl<W: Write + Send> Writer<W> {
     pub fn finish(mut self) -> io::Result<()> {
         self.flush()?;
         match self.sink {
-            Sink::Parquet(mut table, mut rows) => {
-                write_rows(&mut table, &mut rows)?;
+            Sink::Parquet(mut table, columns, mut rows) => {
+                write_rows(&mut table, &columns, &mut rows)?;
                 table.close().map_err(io::Error::other)?;
                 Ok(())
             }
             Sink::Html(page) => page.finish(),
-            Sink::Jsonl(_) | Sink::Csv(_) => Ok(()),
+            Sink::Jsonl(_) | Sink::Csv(..) => Ok(()),
         }
     }
 }
 
-fn schema() -> Arc<Schema> {
-    Arc::new(Schema::new(COLUMNS.map(|name| Field::new(name, DataType::Utf8, false)).to_vec()))
+fn schema(columns: &[&str]) -> Arc<Schema> {
+    Arc::new(Schema::new(columns.iter().map(|&name| Field::new(name, DataType::Utf8, false)).collect::<Vec<_>>()))
 }
 
-fn write_rows<W: Write + Send>(table: &mut ArrowWriter<W>, rows: &mut Vec<[String; COLUMNS.len()]>) -> io::Result<()> {
+fn write_rows<W: Write + Send>(table: &mut ArrowWriter<W>, columns: &[&str], rows: &mut Vec<Vec<String>>) -> io::Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
     let column = |i: usize| -> ArrayRef { Arc::new(StringArray::from_iter_values(rows.iter().map(|row| &row[i]))) };
-    let batch = RecordBatch::try_new(schema(), (0..COLUMNS.len()).map(column).collect()).map_err(io::Error::other)?;
+    let batch = RecordBatch::try_new(schema(columns), (0..columns.len()).map(column).collect()).map_err(io::Error::other)?;
     rows.clear();
     table.write(&batch).map_err(io::Error::other)?;
     // Rows stay in memory until their group is closed.
     if table.in_progress_size() > GROUP_BYTES { table.flush().map_err(io::Error::other) } else { Ok(()) }
 }
 
-fn row(analysis: &Analysis) -> io::Result<[String; COLUMNS.len()]> {
+/// One cell a column.
+fn row(analysis: &Analysis, columns: &[&str]) -> io::Result<Vec<String>> {
     let json = |value: Value| if value.is_null() { String::new() } else { value.to_string() };
     let labels: Vec<&str> = analysis.topics.iter().flatten().map(|t| t.label.as_str()).collect();
-    Ok([
+    let mut cells = vec![
         analysis.id.clone(),
         analysis.title.clone().unwrap_or_default(),
         labels.join("|"),
@@ -148,5 +152,7 @@ fn row(analysis: &Analysis) -> io::Result<[String; COLUMNS.len()]> {
         json(serde_json::to_value(&analysis.stance)?),
         serde_json::to_string(&analysis.meta)?,
         if analysis.extra.is_empty() { String::new() } else { serde_json::to_string(&analysis.extra)? },
-    ])
+    ];
+    cells.extend((columns.len() > COLUMNS.len()).then(|| analysis.text.clone().unwrap_or_default()));
+    Ok(cells)
 }

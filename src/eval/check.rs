@@ -174,6 +174,9 @@ fn shingles(text: &str) -> HashSet<u64> {
         window.hash(&mut hasher);
         hasher.finish()
     };
+    if tokens.is_empty() {
+        return HashSet::new(); // marks alone are no text to repeat
+    }
     if tokens.len() < SHINGLE { [hash(&tokens)].into() } else { tokens.windows(SHINGLE).map(hash).collect() }
 }
 
@@ -181,15 +184,17 @@ fn shingles(text: &str) -> HashSet<u64> {
 /// Records that ask different stance targets of one text are not repetitions.
 fn check_duplicates(records: &[Placed], found: &mut Vec<Finding>) {
     let mut index: HashMap<u64, Vec<usize>> = HashMap::new();
+    let mut sizes = Vec::with_capacity(records.len());
     for (i, placed) in records.iter().enumerate() {
         let own = shingles(&placed.record.article.text);
+        sizes.push(own.len());
         let mut shared: HashMap<usize, usize> = HashMap::new();
         for earlier in own.iter().filter_map(|s| index.get(s)).flatten() {
             *shared.entry(*earlier).or_default() += 1;
         }
         let nearest = shared.into_iter().max_by_key(|&(j, count)| (count, std::cmp::Reverse(j)));
         if let Some((j, count)) = nearest.filter(|&(_, count)| count as f64 >= NEAR * own.len() as f64) {
-            report_twin(&records[j], placed, count == own.len(), found);
+            report_twin(&records[j], placed, count == own.len() && count == sizes[j], found);
         }
         own.into_iter().for_each(|s| index.entry(s).or_default().push(i));
     }
@@ -205,8 +210,10 @@ fn report_twin(earlier: &Placed, placed: &Placed, same: bool, found: &mut Vec<Fi
     } else if targets(a) == targets(b) {
         push(found, placed, Severity::Warning, "duplicate", format!("{likeness} {at}"));
     }
-    let labels = |r: &Labelled| (r.topics.clone(), r.stance.clone());
-    if same && targets(a) == targets(b) && labels(a) != labels(b) {
+    // A record that does not say contradicts nothing.
+    let topics = a.topics.as_ref().zip(b.topics.as_ref()).is_some_and(|(a, b)| a != b);
+    let stances = a.stance.as_ref().zip(b.stance.as_ref()).is_some_and(|(a, b)| a != b);
+    if same && targets(a) == targets(b) && (topics || stances) {
         push(found, placed, Severity::Error, "label-conflict", format!("other labels than the same text at {at}"));
     }
 }

@@ -302,7 +302,7 @@ fn topic_rows(items: &[TopicItem]) -> Vec<Row> {
         per_label_of_sets(sets).into_iter().map(|(label, counts)| (label.to_string(), counts)).collect::<BTreeMap<_, _>>()
     };
     let mut first = row("topics", TopicItem::MEASURE, items, TopicItem::first);
-    let truths: Vec<&str> = items.iter().filter_map(|i| i.truth.first()).map(String::as_str).collect();
+    let truths: Vec<&str> = items.iter().map(|i| i.truth.first().map_or("", String::as_str)).collect();
     first.baselines.insert("majority".into(), baselines::majority_accuracy(&truths));
     let mut out = vec![
         first,

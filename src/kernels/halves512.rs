@@ -55,6 +55,9 @@ pub(super) fn pair_columns(data: &mut [u32], source: &[f32], stride: usize, inpu
     let groups = inputs.next_multiple_of(32) / 2;
     assert!(fits(outputs, inputs, stride, source.len()));
     assert!(data.len() >= outputs.div_ceil(WIDTH) * WIDTH * groups);
+    if groups == 0 {
+        return;
+    }
     // SAFETY: called where `avx512_bf16` holds; bounds are asserted above.
     unsafe { columns_loop(data, source, stride, inputs, outputs, groups) }
 }
@@ -120,6 +123,9 @@ pub(super) fn pair_rows(data: &mut [u32], source: &[f32], stride: usize, inputs:
     let groups = inputs.next_multiple_of(32) / 2;
     assert!(fits(inputs, outputs, stride, source.len()));
     assert!(data.len() >= outputs.div_ceil(WIDTH) * WIDTH * groups);
+    if groups == 0 {
+        return;
+    }
     // SAFETY: called where `avx512_bf16` holds; bounds are asserted above.
     unsafe { rows_loop(data, source, stride, inputs, outputs, groups) }
 }

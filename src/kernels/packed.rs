@@ -2,7 +2,8 @@
 #![allow(unsafe_code)] // calls of the same safe loops compiled for other instruction sets
 
 use super::memory::Aligned;
-use super::rows::{ROUND, bf16_of, dispatch, round_row};
+use super::product::{Rows, fits};
+use super::rows::{ROUND, bf16_of, dispatch, lane_sum, round_row};
 use super::{Isa, Kernel, Precision};
 
 /// Inputs that are packed for all columns of a panel before the next ones, so that writes stay in the cache.
@@ -65,6 +66,7 @@ impl Packed {
 
     /// Pack `[outputs, inputs]` numbers whose rows, the columns of the matrix, stand `stride` apart.
     pub fn pack_columns(&mut self, source: &[f32], stride: usize, inputs: usize, outputs: usize) {
+        assert!(fits(outputs, inputs, stride, source.len()), "a matrix out of bounds");
         self.reshape(inputs, outputs);
         let (depth, width, isa) = (self.depth(), self.width(), self.kernel.isa);
         let columns = |panel: usize| (0..width).map(move |c| panel * width + c);
@@ -98,7 +100,8 @@ impl Packed {
                 let (scales, offsets): (&mut [f32], &mut [i32]) = (&mut self.scales, &mut self.offsets);
                 let data: &mut [i8] = data;
                 let into = Steps { most, scales, offsets };
-                dispatch!(isa, quantise_columns(data: &mut [i8], into: Steps<'_>, source: &[f32], stride: usize, inputs: usize, width: usize));
+                let source = Rows { data: source, stride, count: outputs };
+                dispatch!(isa, quantise_columns(data: &mut [i8], into: Steps<'_>, source: Rows<'_>, inputs: usize, width: usize));
             }
         }
     }
@@ -172,18 +175,20 @@ struct Steps<'a> {
 
 /// Columns, as rows of `source`, to panels of groups of four.
 #[inline(always)]
-fn quantise_columns<const FUSED: bool>(data: &mut [i8], into: Steps<'_>, source: &[f32], stride: usize, inputs: usize, width: usize) {
+fn quantise_columns<const FUSED: bool>(data: &mut [i8], into: Steps<'_>, source: Rows<'_>, inputs: usize, width: usize) {
     let depth = inputs.next_multiple_of(64);
     data.fill(0);
     let mut steps = vec![0i8; depth];
-    for (o, column) in source.chunks(stride).enumerate().take(into.scales.len()) {
-        let column = &column[..inputs];
+    for o in 0..source.count {
+        let column = &source.data[o * source.stride..][..inputs];
         let largest = column.iter().fold(0.0f32, |m, x| if x.abs() > m { x.abs() } else { m });
         let inverse = if largest > 0.0 { into.most / largest } else { 0.0 };
         for (step, &x) in steps.iter_mut().zip(column) {
             *step = (x * inverse + ROUND).to_bits() as i8;
         }
-        into.scales[o] = if largest > 0.0 { largest / into.most } else { 1.0 };
+        // 0 for numbers; what is none must not pass for one, so that a damaged model shows.
+        let poison = lane_sum(column, |x| x * 0.0);
+        into.scales[o] = if largest > 0.0 { largest / into.most } else { 1.0 } + poison;
         into.offsets[o] = 128 * steps.iter().map(|&q| i32::from(q)).sum::<i32>();
         let panel = &mut data[o / width * width * depth + o % width * 4..];
         for (group, steps) in steps.chunks_exact(4).enumerate() {

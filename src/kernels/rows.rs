@@ -65,11 +65,12 @@ pub(super) fn gelu<const FUSED: bool>(row: &mut [f32]) {
     }
 }
 
-/// The upper half of an f32, rounded to the nearest, ties to even; the usual NaN stays one.
+/// The upper half of an f32, rounded to the nearest, ties to even; what is no number stays none.
 #[inline(always)]
 pub(super) fn bf16_of(x: f32) -> u32 {
     let bits = x.to_bits();
-    bits.wrapping_add(0x7FFF + (bits >> 16 & 1)) >> 16
+    let rounded = bits.wrapping_add(0x7FFF + (bits >> 16 & 1)) >> 16;
+    if x.is_nan() { 0x7FC0 } else { rounded }
 }
 
 /// The f32 whose upper half stands in the lower half of `bits`.
@@ -215,7 +216,7 @@ fn norm_loop<const FUSED: bool>(rows: &mut [f32], residual: &[f32], norm: &Norm<
 
 /// Σ f(x) in 16 lanes, so that it vectorises and has one order of additions on every machine.
 #[inline(always)]
-fn lane_sum(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+pub(super) fn lane_sum(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     let mut lanes = [0.0f32; 16];
     let chunks = values.chunks_exact(16);
     let rest = chunks.remainder();

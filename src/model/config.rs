@@ -270,7 +270,7 @@ impl HeadsConfig {
         let extract = self.extract.as_ref().is_some_and(|e| {
             let word = e.word.as_ref().is_none_or(|w| w.size > 0 && w.weight.is_finite() && w.further.is_finite());
             let cut = e.cut.as_ref().is_none_or(|c| {
-                let sizes = c.heads > 0 && c.size.is_multiple_of(c.heads) && c.feed_forward > 0;
+                let sizes = c.heads > 0 && c.size > 0 && c.size.is_multiple_of(c.heads) && c.feed_forward > 0;
                 sizes
                     && c.sentences > 0
                     && c.words > 0
@@ -280,7 +280,8 @@ impl HeadsConfig {
                     && c.end_cost.is_finite()
                     && c.gap.as_ref().is_none_or(|gap| gap.size > 0 && gap.most.is_finite())
             });
-            !cut || e.heads == 0 || !e.size.is_multiple_of(e.heads) || e.positions == 0 || !e.lead.is_finite() || !word
+            let sizes = e.heads > 0 && e.size > 0 && e.size.is_multiple_of(e.heads) && e.feed_forward > 0;
+            !cut || !sizes || e.positions == 0 || !e.lead.is_finite() || !word
         });
         [
             (topics, "topics needs labels and a temperature above 0"),
@@ -310,6 +311,12 @@ impl Config {
         }
         if config.num_attention_heads == 0 || config.hidden_size == 0 || !config.hidden_size.is_multiple_of(config.num_attention_heads) {
             return refuse("hidden_size must be a multiple of num_attention_heads".to_string());
+        }
+        if [config.intermediate_size, config.type_vocab_size, config.vocab_size].contains(&0) {
+            return refuse("intermediate_size, type_vocab_size and vocab_size must be above 0".to_string());
+        }
+        if config.model_type != "bert" && config.pad_token_id >= config.max_position_embeddings {
+            return refuse("positions begin behind pad_token_id, which leaves none of max_position_embeddings".to_string());
         }
         if let Some(mujaz) = &config.mujaz {
             let longest = config.max_position_embeddings - config.position_offset().min(config.max_position_embeddings);

@@ -15,7 +15,7 @@ pub use source::Source;
 pub use tokenizer::Tokenizer;
 
 use crate::error::{Error, Result};
-use crate::kernels::{Kernel, Precision};
+use crate::kernels::{Kernel, Mapped, Precision};
 use std::sync::{Arc, OnceLock};
 
 /// One row of input: `ids` and `types` (0 to 3) of the same length.
@@ -104,12 +104,11 @@ pub struct Model {
     origin: Origin,
 }
 
-/// Where a model came from, to read its adapter.
+/// What a model was read from, to read its adapter: the files as they were, whatever stands under their names by then.
 struct Origin {
-    source: Source,
+    name: String,
     device: Device,
-    config: Vec<u8>,
-    bytes: usize,
+    weights: Mapped,
 }
 
 impl Model {
@@ -127,14 +126,14 @@ impl Model {
         let tokenizer = tokenizer?;
         if tokenizer.vocab_size() > config.vocab_size {
             let reason = format!(
-                "tokenizer.json has {} pieces but config.json says vocab_size {}; the two files belong to different models",
+                "tokenizer.json has ids for a vocabulary of {}, config.json says vocab_size {}; the two files belong to different models",
                 tokenizer.vocab_size(),
                 config.vocab_size
             );
             return Err(Error::model(&name, reason));
         }
         let (encoder, heads, kernel) = computing?;
-        let origin = Origin { source: source.clone(), device: device.clone(), config: files.config.to_vec(), bytes: files.weights.len() };
+        let origin = Origin { name, device: device.clone(), weights: files.weights };
         Ok(Arc::new(Self { config, tokenizer, encoder, heads, kernel, adapted: OnceLock::new(), origin }))
     }
 
@@ -143,20 +142,17 @@ impl Model {
         let heads = self.config.mujaz.as_ref().map(|mujaz| &mujaz.heads);
         let Some(adapter) = heads.and_then(|heads| heads.stance.as_ref()?.adapter.as_ref()) else { return Ok(self.encoder.as_ref()) };
         let adapted = self.adapted.get_or_init(|| self.load_adapted(adapter.rank).map_err(|e| e.to_string()));
-        adapted.as_deref().map_err(|reason| Error::model(&self.origin.source.to_string(), reason.clone()))
+        adapted.as_deref().map_err(|reason| Error::model(&self.origin.name, reason.clone()))
     }
 
     /// Other threads of the pool may wait for this: it shares no work with them.
     fn load_adapted(&self, rank: usize) -> Result<Box<dyn Encoder>> {
-        let (files, name) = (self.origin.source.open()?, self.origin.source.to_string());
-        if *files.config != self.origin.config || files.weights.len() != self.origin.bytes {
-            return Err(Error::model(&name, "its files changed while it was in use; start again".to_string()));
-        }
-        let weights = weights::Weights::parse(&files.weights, &name)?.adapted(rank);
+        let name = &self.origin.name;
+        let weights = weights::Weights::parse(&self.origin.weights, name)?.adapted(rank);
         Ok(match (self.kernel, tensor::device(&self.origin.device)?) {
             (None, Some(device)) => Box::new(tensor::CandleEncoder::load(&weights, &self.config, device)?),
             (kernel, _) => {
-                let kernel = kernel.map_or_else(|| Kernel::choose(None), Ok).map_err(|e| Error::model(&name, e))?;
+                let kernel = kernel.map_or_else(|| Kernel::choose(None), Ok).map_err(|e| Error::model(name, e))?;
                 Box::new(cpu::CpuEncoder::load_apart(&weights, &self.config, kernel)?)
             }
         })

@@ -22,6 +22,7 @@ pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     /// Special pieces.
     pub specials: SpecialIds,
+    vocab_size: usize,
 }
 
 impl Tokenizer {
@@ -42,12 +43,13 @@ impl Tokenizer {
             inner.token_to_id(piece).ok_or_else(|| Error::model(model, reason()))
         };
         let specials = SpecialIds { cls: id(cls)?, sep: id(sep)?, entity: id(entity)?, claim: id(claim)? };
-        Ok(Self { inner, specials })
+        let vocab_size = inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1);
+        Ok(Self { inner, specials, vocab_size })
     }
 
-    /// Pieces of the vocabulary, added ones included.
+    /// One more than the highest id of the vocabulary, added pieces included.
     pub fn vocab_size(&self) -> usize {
-        self.inner.get_vocab_size(true)
+        self.vocab_size
     }
 
     /// Append to `pieces` the ids of `text[words[0].start .. words[last].end]`, and to `counts` how many

@@ -113,6 +113,85 @@ fn resume_goes_on_after_the_last_complete_record() {
     assert_eq!(fs::read(&part).unwrap(), all, "a finished run has nothing left to do");
 }
 
+/// A run that was killed has told of no bad record that it did not write down; one that goes on repeats none.
+#[test]
+fn bad_records_are_reported_once_however_often_a_run_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let line =
+        |i: usize| if i % 4 == 3 { "{broken\n".to_string() } else { format!("{{\"id\":\"r{i}\",\"text\":\"خبر رقم {i}.\"}}\n") };
+    fs::write(path("in.jsonl"), (0..41).map(line).collect::<String>() + "{broken\n{broken\n").unwrap();
+    let run = |out: &str, errors: &str| {
+        tiny().arg(path("in.jsonl")).arg("-o").arg(path(out)).arg("--errors").arg(path(errors)).arg("--resume").output().unwrap();
+    };
+    run("whole.jsonl", "all.jsonl");
+    let (whole, all) = (fs::read(path("whole.jsonl")).unwrap(), fs::read(path("all.jsonl")).unwrap());
+    assert_eq!(records(&all).len(), 12);
+    for (good, bad) in [(whole.len(), all.len()), (whole.len() / 2, all.len() / 3), (whole.len() / 3, all.len() * 2 / 3), (10, 0)] {
+        fs::write(path("part.jsonl"), &whole[..good]).unwrap();
+        fs::write(path("some.jsonl"), &all[..bad]).unwrap();
+        run("part.jsonl", "some.jsonl");
+        assert_eq!(fs::read(path("part.jsonl")).unwrap(), whole);
+        assert_eq!(fs::read(path("some.jsonl")).unwrap(), all, "{good} bytes of records, {bad} of reports");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn no_other_name_of_an_input_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let content = "{\"id\":\"a\",\"text\":\"خبر\"}\n";
+    fs::write(path("in.jsonl"), content).unwrap();
+    fs::hard_link(path("in.jsonl"), path("same.jsonl")).unwrap();
+    tiny().arg(path("in.jsonl")).arg("-o").arg(path("same.jsonl")).assert().code(2);
+    let program = || {
+        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("mujaz"));
+        command.args(["analyze", "-q", "--model"]).arg(repo("tests/fixtures/tiny-bert")).stderr(Stdio::null());
+        command
+    };
+    let status = program().args(["-", "-o"]).arg(path("in.jsonl")).stdin(fs::File::open(path("in.jsonl")).unwrap()).status().unwrap();
+    assert_eq!(status.code(), Some(2));
+    assert_eq!(fs::read_to_string(path("in.jsonl")).unwrap(), content);
+    fs::remove_file(path("same.jsonl")).unwrap();
+    let out = fs::File::create(path("out.jsonl")).unwrap();
+    assert!(program().arg("--with-text").arg(folder.path()).stdout(out).status().unwrap().success());
+    assert_eq!(ids(&fs::read(path("out.jsonl")).unwrap()), ["a"], "what is being written is not read");
+    let dotted = path("sub/../o.jsonl");
+    fs::create_dir(path("sub")).unwrap();
+    tiny().arg(path("in.jsonl")).arg("-o").arg(path("o.jsonl")).arg("--errors").arg(dotted).assert().code(2);
+}
+
+/// Who reads messages may go away: the verdict, the report and the page are the same.
+#[cfg(unix)]
+#[test]
+fn a_closed_standard_error_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("bad.jsonl");
+    let good = "{\"id\":\"a\",\"text\":\"خبر من حلب\",\"topics\":[\"sport\"]}\n".to_string();
+    fs::write(&data, good + &"{broken\n".repeat(3000)).unwrap();
+    let (report, page) = (folder.path().join("report.json"), folder.path().join("page.html"));
+    let tiny = repo("tests/fixtures/tiny-bert");
+    let (data, report, page) = (data.to_str().unwrap(), report.to_str().unwrap(), page.to_str().unwrap());
+    for arguments in [
+        vec!["evaluate", data, "--model", tiny.to_str().unwrap(), "--json", report],
+        vec!["check", data, "--json", report],
+        vec!["render", data, "-o", page],
+    ] {
+        let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("mujaz"))
+            .args(&arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop((child.stdout.take(), child.stderr.take()));
+        assert_eq!(child.wait().unwrap().code(), Some(1), "{arguments:?}");
+        let written = arguments[arguments.len() - 1];
+        assert!(fs::metadata(written).unwrap().len() > 0);
+        fs::remove_file(written).unwrap();
+    }
+}
+
 #[test]
 fn an_output_never_destroys_an_input() {
     let folder = tempfile::tempdir().unwrap();

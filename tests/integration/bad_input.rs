@@ -97,6 +97,28 @@ fn csv_tables() {
 }
 
 #[test]
+fn rows_of_tables_are_named_by_their_lines() {
+    let folder = Dir::new();
+    let table = folder.file("a.csv", "id,text\r\nbad\r\n\r\n1,\"ok\nok\"\r\n,خبر\r\nbad\r\n");
+    let output = tiny().arg(&table).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).to_string();
+    assert!(told.contains("a.csv:2: ") && told.contains("a.csv:7: "), "{told}");
+    assert!(ids(&output.stdout)[1].ends_with("a.csv:6"), "{:?}", ids(&output.stdout));
+}
+
+#[test]
+fn the_text_stands_in_tables_where_it_is_asked_for() {
+    let folder = Dir::new();
+    let input = folder.file("in.jsonl", "{\"id\":\"a\",\"text\":\"خبر من حلب\"}");
+    for name in ["out.csv", "out.parquet"] {
+        let table = input.with_file_name(name);
+        tiny().arg(&input).arg("--with-text").arg("-o").arg(&table).assert().success();
+        let again = tiny().arg("--with-text").arg(&table).output().unwrap();
+        assert_eq!(records(&again.stdout)[0]["text"], "خبر من حلب");
+    }
+}
+
+#[test]
 fn a_broken_parquet_file_is_reported() {
     let dir = Dir::new();
     dir.file("a.jsonl", "{\"id\":\"a\",\"text\":\"حلب\"}");

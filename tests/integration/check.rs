@@ -67,5 +67,24 @@ fn clean_data_passes() {
     fs::write(&other, "لافروف B-PERS\n").unwrap();
     mujaz().arg("check").arg(&other).assert().code(1);
     mujaz().arg("check").arg("--any-label").arg(&other).assert().success();
-    mujaz().arg("check").arg("--model").arg(repo("tests/fixtures/tiny-bert")).arg(folder.path()).assert().success();
+    mujaz().arg("check").arg("--model").arg(repo("tests/fixtures/tiny-bert")).arg(&data).assert().success();
+    mujaz().arg("check").arg("--model").arg(repo("tests/fixtures/tiny-bert")).arg(folder.path()).assert().code(1);
+}
+
+#[test]
+fn records_that_do_not_say_contradict_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = "أعلن الوزير أن الحكومة ستواصل العمل في المدينة حتى نهاية العام الحالي دون توقف";
+    let lines = [
+        json!({"text": long, "topics": ["politics"]}),
+        json!({"text": long, "summary": "أعلن الوزير العمل"}),
+        json!({"text": format!("{long} وقال إن ذلك يشمل كل القرى المجاورة أيضا"), "topics": ["sport"]}),
+        json!({"text": "!!!", "topics": ["sport"]}),
+        json!({"text": "؟؟", "topics": ["politics"]}),
+    ];
+    let data = folder.path().join("data.jsonl");
+    fs::write(&data, lines.iter().map(|l| format!("{l}\n")).collect::<String>()).unwrap();
+    let output = mujaz().arg("check").arg(&data).output().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(!told.contains("label-conflict") && told.contains("data.jsonl:2: warning [duplicate] the same text"), "{told}");
 }

@@ -97,6 +97,42 @@ fn conll_csv_and_label_maps() {
 }
 
 #[test]
+fn labels_in_tables_and_conll_files_in_folders_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (record, table, tagged) = (folder.path().join("a.jsonl"), folder.path().join("a.csv"), folder.path().join("more"));
+    let entities = json!([{"type": "LOC", "start": 5, "end": 8, "text": "حلب"}]);
+    fs::write(&record, json!({"text": "زار، حلب", "entities": entities}).to_string()).unwrap();
+    let cell = entities.to_string().replace('"', "\"\"");
+    fs::write(&table, format!("text,entities\n\"زار، حلب\",\"{cell}\"\n")).unwrap();
+    let counted = |data: &Path| {
+        let report = folder.path().join("report.json");
+        let output = evaluate().arg(data).arg("--json").arg(&report).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        rows(&report)
+    };
+    assert_eq!(counted(&table), counted(&record));
+    fs::create_dir(&tagged).unwrap();
+    fs::write(tagged.join("b.CONLL"), "سيرغي لافروف\tB-PER\nزار\tO\n").unwrap();
+    assert!(counted(&tagged).iter().any(|row| row.0 == "entities" && row.1 == "PER F1"));
+    fs::write(tagged.join("c.jsonl"), json!({"text": "خبر", "topics": ["sport"]}).to_string()).unwrap();
+    assert!(counted(&tagged).iter().any(|row| row.0 == "topics"));
+}
+
+#[test]
+fn topics_that_a_map_leaves_out_are_not_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, map) = (folder.path().join("a.jsonl"), folder.path().join("map.toml"));
+    let report = folder.path().join("report.json");
+    let lines = [json!({"text": "خبر أول", "topics": ["misc"]}), json!({"text": "خبر ثان", "topics": ["sport"]})];
+    fs::write(&data, lines.iter().map(|l| format!("{l}\n")).collect::<String>()).unwrap();
+    fs::write(&map, "[topics]\nmisc = \"\"\n").unwrap();
+    evaluate().arg(&data).arg("--map").arg(&map).arg("--json").arg(&report).assert().success();
+    let page: Value = serde_json::from_slice(&fs::read(&report).unwrap()).unwrap();
+    let first = page["models"][0]["rows"].as_array().unwrap().iter().find(|r| r["measure"] == "first label right").unwrap();
+    assert_eq!(first["items"], 1, "{first}");
+}
+
+#[test]
 fn two_models_are_compared_on_the_same_articles() {
     let folder = tempfile::tempdir().unwrap();
     let data = own_answers(folder.path());
@@ -193,6 +229,11 @@ fn heads_that_a_model_lacks_are_said_and_passed_by() {
         ("/mujaz/heads/topics/temperature", json!(0.0)),
         ("/mujaz/heads/stance/adapter/rank", json!(0)),
         ("/mujaz/heads/extract/cut/heads", json!(5)),
+        ("/mujaz/heads/extract/cut/size", json!(0)),
+        ("/mujaz/heads/extract/size", json!(0)),
+        ("/mujaz/heads/extract/feed_forward", json!(0)),
+        ("/intermediate_size", json!(0)),
+        ("/type_vocab_size", json!(0)),
         ("/mujaz/heads/extract/cut/inner", json!(3)),
         ("/position_embedding_type", json!("relative_key")),
     ] {

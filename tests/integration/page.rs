@@ -135,6 +135,24 @@ fn five_thousand_articles_are_drawn_a_page_at_a_time() {
 }
 
 #[test]
+fn labels_without_scores_are_shown_without_them() {
+    let Some(browser) = chromium() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let lines = [
+        json!({"id": "a", "text": "زار لافروف حلب", "topics": ["politics"], "entities": [{"type": "LOC", "start": 11, "end": 14, "text": "حلب"}],
+            "stance": [{"target": "حلب", "kind": "entity", "label": "favor"}], "summary": "زار حلب"}),
+        json!({"id": "b", "text": "خبر", "topics": "sport|politics", "entities": null, "stance": ""}),
+    ];
+    let page = page_of(folder.path(), &lines);
+    let found = probe(
+        browser,
+        &page,
+        "return { cards: document.querySelectorAll('article').length, chips: document.querySelectorAll('.chip').length };",
+    );
+    assert_eq!((&found["cards"], &found["chips"], &found["problems"]), (&json!(2), &json!(1), &json!([])), "{found}");
+}
+
+#[test]
 fn analyze_writes_the_same_page() {
     let folder = tempfile::tempdir().unwrap();
     let page = folder.path().join("page.html");
