@@ -381,6 +381,21 @@ mod tests {
     }
 
     #[test]
+    fn a_damaged_weight_shows_in_its_column_and_in_no_other() {
+        let x = numbers(2 * 70, 3);
+        for bad in [f32::NAN, f32::INFINITY, f32::from_bits(u32::MAX), f32::from_bits(0xFFFF_E000)] {
+            let mut w = numbers(40 * 70, 4);
+            w[5 * 70 + 69] = bad;
+            for kernel in kernels() {
+                let out = run(&x, 70, &Packed::from_linear(&w, 40, 70, kernel), After::Nothing);
+                for (i, y) in out.iter().enumerate() {
+                    assert_eq!(y.is_finite(), i % 40 != 5, "{kernel}: {bad}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_small_product_after_a_large_one_finds_nothing_left_over() {
         let (x, w, bias) = (numbers(5 * 40, 1), numbers(9 * 40, 2), numbers(9, 3));
         for kernel in kernels() {
