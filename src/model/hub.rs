@@ -53,10 +53,13 @@ impl HubModel {
         }
         let api = ApiBuilder::from_env().with_retries(3).with_progress(std::io::stderr().is_terminal()).build();
         let api = api.map_err(|e| failed(format!("no connection: {e}")))?;
-        let folder = parent(&self.download(&api, &self.revision, FILES[0])?);
+        // The weights first: a branch in the cache points to a new commit from its first file on, and what breaks off while
+        // they come must leave the commit that is whole.
+        let [others @ .., weights] = FILES;
+        let folder = parent(&self.download(&api, &self.revision, weights)?);
         // A branch may move between two files; the others are those of the same commit.
         let commit = folder.file_name().map_or_else(|| self.revision.clone(), |name| name.to_string_lossy().into_owned());
-        for file in &FILES[1..] {
+        for file in others {
             self.download(&api, &commit, file)?;
         }
         Ok(folder)
