@@ -252,7 +252,7 @@ def passage_cases(count=60):
     sentences = [s for s in sample_text().split("\n") if 5 < len(s.split()) and len(text.sentences(s)) == 1 and not any(w in s for w in furniture)]
     while len(lines) < count:
         chosen = rng.sample(sentences, rng.randrange(1, 9))
-        title = rng.choice(["", " ".join(rng.choice(sentences).split()[:6])])
+        title = rng.choice(["", " ".join(rng.choice(sentences).split()[:6]), " ".join(rng.sample(sentences, 6)) if len(lines) % 5 == 0 else ""])
         words = rng.choice([*chosen, title or "حلب"]).split() + rng.choice(chosen).split()
         target = " ".join(rng.sample(words, min(len(words), rng.randrange(1, 12))))
         kind = rng.choice(["claim", "claim", "entity"])

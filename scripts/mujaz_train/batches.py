@@ -101,13 +101,16 @@ class Encoder:
         asked, sentences = self.normal(target), [body[a:b] for a, b in rules.sentences(body)]
         split = [self.normal(sentence) for sentence in sentences]
         chosen = rules.passages(split, asked, PASSAGE_WORDS[kind], kind == "entity")
-        parts = [part for part in (title, *(sentences[i] for i in chosen)) if part.strip()]
         shared = rules.roots(asked) & rules.roots([*self.normal(title), *(word for i in chosen for word in split[i])])
         row = [(self.cls, 0), (self.kinds[kind], 0), *self.marked(target, shared, 0)[: self.stance_window // 2], (self.sep, 0)]
         first = len(row)
-        for i, part in enumerate(parts):
-            row += self.marked(part, shared, 1)
-            row += [(self.sep, 1)] if i == 0 and title.strip() and len(parts) > 1 else []
+        head, rest = self.marked(title, shared, 1), [piece for i in chosen for piece in self.marked(sentences[i], shared, 1)]
+        apart = [(self.sep, 1)] if head and chosen else []
+        # A title leaves room for the sentences, but for a quarter of what there is.
+        room = max(0, self.stance_window - 1 - first - len(apart))
+        if len(head) + len(rest) > room:
+            head = head[: max(room - len(rest), room // 4)]
+        row += [*head, *apart, *rest]
         row = [*row[: self.stance_window - 1], (self.sep, 1)]
         return [piece for piece, _ in row], [kind for _, kind in row], first
 

@@ -122,16 +122,21 @@ impl Reading {
         row.extend(self.question_pieces(tokenizer, |word| kind_of(0, word)).into_iter().take(longest / 2));
         row.push((specials.sep, 0));
         let first = row.len();
-        for (i, words) in parts().enumerate() {
-            let before = row.len();
-            for word in words {
-                let kind = kind_of(1, document.word(word));
-                row.extend(document.pieces_of(word).iter().map(|&piece| (piece, kind)));
-            }
-            if i == 0 && row.len() > before && !self.sentences.is_empty() {
-                row.push((specials.sep, 1));
-            }
+        let pieces = |word: usize| {
+            let kind = kind_of(1, document.word(word));
+            document.pieces_of(word).iter().map(move |&piece| (piece, kind))
+        };
+        let mut title: Vec<(u32, u8)> = (0..document.title_words).flat_map(pieces).collect();
+        let body: Vec<(u32, u8)> = parts().skip(1).flatten().flat_map(pieces).collect();
+        let apart = !title.is_empty() && !self.sentences.is_empty();
+        // A title leaves room for the sentences, but for a quarter of what there is.
+        let room = (longest - 1).saturating_sub(first + usize::from(apart));
+        if title.len() + body.len() > room {
+            title.truncate(room.saturating_sub(body.len()).max(room / 4));
         }
+        row.extend(title);
+        row.extend(apart.then_some((specials.sep, 1)));
+        row.extend(body);
         row.truncate(longest - 1);
         let text_rows = first..row.len();
         row.push((specials.sep, 1));

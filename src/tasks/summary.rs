@@ -227,7 +227,7 @@ fn shorten(span: (usize, usize), original: &Original<'_>, limit: usize) -> (usiz
             }
         }
         let inside_number = at > 0 && digit(at - 1) && digit(at + 1);
-        if matches!(c, '،' | '؛' | ',') && words * 2 > limit && !inside_number {
+        if at > 0 && matches!(c, '،' | '؛' | ',') && words * 2 > limit && !inside_number {
             comma = Some(at);
         }
     }

@@ -192,6 +192,29 @@ fn a_closed_standard_error_changes_nothing() {
     }
 }
 
+/// The sentences that speak of a claim are read however long the title is.
+#[test]
+fn a_long_title_does_not_hide_what_a_claim_is_about() {
+    let ask = |end: &str| {
+        let title = "وزير الخارجية الروسي يبحث مع نظيره التركي تطورات الأوضاع في شمال سوريا ".repeat(14);
+        let article = serde_json::json!({"title": title, "text": format!("{title}. {end}")});
+        let mut command = mujaz();
+        command.args(["analyze", "-", "-q", "--tasks", "stance", "--claim", "وفاة مريض بالفيروس"]);
+        let output = command.write_stdin(article.to_string()).output().unwrap();
+        records(&output.stdout)[0]["stance"][0]["scores"].clone()
+    };
+    assert_ne!(ask("ونفت إدارة المستشفى وفاة أي مريض بالفيروس."), ask("وأكدت إدارة المستشفى وفاة كل مريض بالفيروس."));
+}
+
+#[test]
+fn a_summary_of_one_word_is_a_word() {
+    let article = serde_json::json!({"text": "، قال الوزير إن الحكومة ستمضي في خطتها."}).to_string();
+    for more in [&["--summary-words", "1"][..], &["--summary-words", "1", "--summary-cuts"]] {
+        let output = tiny().arg("-").args(more).write_stdin(article.clone()).output().unwrap();
+        assert!(!records(&output.stdout)[0]["summary"]["text"].as_str().unwrap().is_empty());
+    }
+}
+
 #[test]
 fn an_output_never_destroys_an_input() {
     let folder = tempfile::tempdir().unwrap();
