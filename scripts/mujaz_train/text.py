@@ -52,7 +52,7 @@ def holds(word):
 
 def tidy(words):
     """Ranges of a part's words, given with whether they are marks, that are left without brackets and quotes that nothing closes
-    or opens, and without loose marks at the ends. As in src/tasks/cut.rs."""
+    or opens, and without loose marks at the ends. As in src/tasks/tidy.rs."""
     opened, single = [], set()
     for at, (word, mark) in enumerate(words):
         if not mark:

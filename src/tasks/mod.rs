@@ -6,6 +6,7 @@ pub mod mentions;
 pub mod passages;
 pub mod stance;
 pub mod summary;
+mod tidy;
 pub mod topics;
 
 /// `ln Σ e^x`-normalised logits, divided by `temperature` first.
