@@ -150,7 +150,8 @@ def build_model(args, config, tokenizer):
     weights = args.base / "model.safetensors"
     old = {k.removeprefix("heads."): v.float() for k, v in tensors(args.base).items() if k.startswith("heads.")} if weights.exists() else {}
     own = model.heads.state_dict()
-    other = tuple(f"{head}." for head in ("topics", "entities", "stance") if old and labels_of(config, head) != labels_of(base_config(args.base), head))
+    base = base_config(args.base) if old else config
+    other = tuple(f"{head}." for head in ("topics", "entities", "stance") if labels_of(config, head) != labels_of(base, head))
     kept = {k: v for k, v in old.items() if k in own and own[k].shape == v.shape and not k.startswith(other)}
     model.heads.load_state_dict({**own, **kept})
     return model

@@ -12,7 +12,7 @@ use anyhow::Context;
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 type Sink = Box<dyn Write + Send>;
 
@@ -24,7 +24,7 @@ pub fn run(args: AnalyzeArgs) -> anyhow::Result<ExitStatus> {
     let pool = pipeline::workers(settings.threads)?;
     let analyzer = pool.install(|| Analyzer::load(&settings.source, &settings.device, settings.options.clone()))?;
     let errors = settings.errors.as_deref().map(|path| open_errors(path, settings.output.resume)).transpose()?;
-    let (mut errors, reported) = errors.map_or_else(|| (None, None), |(file, reported)| (Some(file), Some(reported)));
+    let (mut errors, reported) = errors.unzip();
     let (sink, done) = open_output(&settings.output)?;
     let names = super::render::topic_names(&analyzer.model().config);
     let mut writer = Writer::new(sink, settings.output.format, settings.options.with_text, names)?;
@@ -100,7 +100,6 @@ fn open_output(output: &Output) -> anyhow::Result<(Sink, u64)> {
 
 /// No output may destroy an input, nor be read as one, nor hold both the records and the errors.
 fn keep_apart(settings: &Settings, inputs: &mut Inputs) -> anyhow::Result<()> {
-    let own = |input: &PathBuf| if input.as_os_str() == "-" { Identity::stdin() } else { Identity::of(input) };
     let files = [&settings.output.file, &settings.errors].into_iter().flatten();
     let mut written: Vec<_> = files.filter_map(|path| Some((path.display().to_string(), Identity::of(path)?))).collect();
     if settings.output.file.is_none() {
@@ -108,7 +107,7 @@ fn keep_apart(settings: &Settings, inputs: &mut Inputs) -> anyhow::Result<()> {
     }
     for (name, file) in written {
         // An output inside an input folder is not an article; a file named as both would destroy itself.
-        if inputs.leave_out(&file) && settings.inputs.iter().any(|input| own(input).as_ref() == Some(&file)) {
+        if inputs.leave_out(&file) && settings.inputs.iter().any(|input| Identity::of_input(input).as_ref() == Some(&file)) {
             anyhow::bail!("{name} is both an input and an output; give the output another name");
         }
     }

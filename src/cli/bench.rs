@@ -1,7 +1,7 @@
 //! `mujaz bench`: how fast this machine is, and where the time goes.
 
 use super::args::BenchArgs;
-use super::exit::ExitStatus;
+use super::exit::{ExitStatus, say};
 use crate::analyzer::{Analyzer, Options, Tasks};
 use crate::data::{self, Article, Format, Inputs, Record, Writer};
 use crate::kernels;
@@ -116,7 +116,7 @@ fn articles(args: &BenchArgs) -> anyhow::Result<Vec<Article>> {
     for record in Inputs::open(&args.inputs)? {
         match record? {
             Ok(article) => found.push(article),
-            Err(bad) => drop(writeln!(std::io::stderr(), "mujaz: {bad}")),
+            Err(bad) => say(bad),
         }
         if found.len() == limit {
             break;

@@ -1,7 +1,7 @@
 //! `mujaz check`.
 
 use super::args::CheckArgs;
-use super::exit::ExitStatus;
+use super::exit::{ExitStatus, verdict};
 use crate::data::labelled::{LabelMap, read_placed};
 use crate::eval::check::{Expected, Finding, Severity, check};
 use crate::model::Config;
@@ -33,11 +33,7 @@ pub fn run(args: CheckArgs) -> anyhow::Result<ExitStatus> {
         std::fs::write(path, serde_json::to_vec_pretty(&page)?).with_context(|| format!("cannot write {}", path.display()))?;
     }
     let status = if errors > 0 { ExitStatus::BadRecords } else { ExitStatus::Success };
-    // The verdict stands, whether or not anyone reads the list to its end.
-    match print(&found, &format!("{} records: {errors} errors, {warnings} warnings", records.len())) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(status),
-        result => Ok(result.map(|()| status)?),
-    }
+    verdict(status, print(&found, &format!("{} records: {errors} errors, {warnings} warnings", records.len())))
 }
 
 fn print(found: &[Finding], summary: &str) -> std::io::Result<()> {

@@ -1,7 +1,7 @@
 //! `mujaz evaluate`.
 
 use super::args::EvaluateArgs;
-use super::exit::ExitStatus;
+use super::exit::{ExitStatus, say, verdict};
 use super::progress::counter;
 use crate::analyzer::{Analyzer, Options, Tasks};
 use crate::data::labelled::{LabelMap, Labelled, read};
@@ -25,7 +25,7 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitStatus> {
     let gates = args.min_f1.iter().map(|g| gate(g)).collect::<anyhow::Result<Vec<_>>>()?;
     let (truth, bad) = read(&args.data, &map)?;
     for record in &bad {
-        let _ = writeln!(std::io::stderr(), "mujaz: {record}");
+        say(record);
     }
     anyhow::ensure!(!truth.is_empty(), "the data holds no readable record");
     let labelled = Tasks {
@@ -75,14 +75,10 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitStatus> {
     }
     let missed = missed_gates(&gates, &scores[0].rows)?;
     for line in &missed {
-        let _ = writeln!(std::io::stderr(), "mujaz: {line}");
+        say(line);
     }
     let status = if missed.is_empty() && bad.is_empty() { ExitStatus::Success } else { ExitStatus::BadRecords };
-    // The verdict stands, whether or not anyone reads the table to its end.
-    match print(&scores, &comparison) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(status),
-        result => Ok(result.map(|()| status)?),
-    }
+    verdict(status, print(&scores, &comparison))
 }
 
 fn print(scores: &[Scores], comparison: &[Difference]) -> std::io::Result<()> {
@@ -106,7 +102,7 @@ fn with_heads(tasks: Tasks, source: &Source) -> anyhow::Result<Tasks> {
     let config = Config::parse(&source.open()?.config, &source.to_string())?;
     let has = Tasks::of(&config.mujaz()?.heads);
     for name in tasks.missing_in(has) {
-        let _ = writeln!(std::io::stderr(), "mujaz: {source} has no head for {name}; the data's {name} labels are passed by");
+        say(format_args!("{source} has no head for {name}; the data's {name} labels are passed by"));
     }
     let kept = tasks.and(has);
     anyhow::ensure!(kept.any(), "{source} has no head for any label of the data");

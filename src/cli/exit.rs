@@ -24,15 +24,28 @@ impl From<ExitStatus> for ExitCode {
     }
 }
 
+/// A line on stderr; that nobody reads it changes nothing.
+pub fn say(message: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "mujaz: {message}");
+}
+
 /// The status for a result; an error is told on stderr, a closed pipe is quiet.
 pub fn status(result: anyhow::Result<ExitStatus>) -> ExitStatus {
     match result {
         Ok(status) => status,
         Err(error) if is_broken_pipe(&error) => ExitStatus::Success,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "mujaz: {error:#}");
+            say(format_args!("{error:#}"));
             ExitStatus::Failure
         }
+    }
+}
+
+/// The status of a command whose verdict stands, whether or not anyone reads what it prints to its end.
+pub fn verdict(status: ExitStatus, printed: std::io::Result<()>) -> anyhow::Result<ExitStatus> {
+    match printed {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(status),
+        result => Ok(result.map(|()| status)?),
     }
 }
 

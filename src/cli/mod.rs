@@ -11,14 +11,13 @@ mod progress;
 mod render;
 
 use clap::Parser;
-use std::io::Write;
 use std::process::ExitCode;
 
 /// Parse the arguments, run the command, and turn what came of it into an exit status.
 pub fn main() -> ExitCode {
     // A panic is caught where it costs one record or file; one line is enough to report it by.
     std::panic::set_hook(Box::new(|panic| {
-        let _ = writeln!(std::io::stderr(), "mujaz: internal error: {}", panic.to_string().replace('\n', " "));
+        exit::say(format_args!("internal error: {}", panic.to_string().replace('\n', " ")));
     }));
     let result = match args::Args::parse().command() {
         args::Command::Analyze(options) => analyze::run(*options),

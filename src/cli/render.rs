@@ -1,14 +1,14 @@
 //! `mujaz render`.
 
 use super::args::RenderArgs;
-use super::exit::ExitStatus;
+use super::exit::{ExitStatus, say};
 use crate::data::{BadRecord, JsonlReader};
 use crate::model::Config;
 use crate::report::PageWriter;
 use anyhow::Context;
 use serde_json::{Map, Value};
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Write};
+use std::io::{BufReader, BufWriter, Read};
 use std::path::Path;
 
 pub fn run(args: RenderArgs) -> anyhow::Result<ExitStatus> {
@@ -64,5 +64,5 @@ pub fn topic_names(config: &Config) -> Map<String, Value> {
 
 fn report(record: &BadRecord) {
     let hint = if record.reason.starts_with("no \"text\"") { "; analyse with --with-text, so that the page can show it" } else { "" };
-    let _ = writeln!(std::io::stderr(), "mujaz: {record}{hint}");
+    say(format_args!("{record}{hint}"));
 }

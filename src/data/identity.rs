@@ -11,6 +11,13 @@ type Inner = (u64, u64);
 #[cfg(not(unix))]
 type Inner = std::path::PathBuf;
 
+impl Identity {
+    /// Of an input as the command line names it: `-` is standard input.
+    pub fn of_input(path: &Path) -> Option<Self> {
+        if path.as_os_str() == "-" { Self::stdin() } else { Self::of(path) }
+    }
+}
+
 #[cfg(unix)]
 impl Identity {
     /// Of the file that `path` leads to; `None` where it is missing or none of its bytes are kept (a pipe, a device).

@@ -89,8 +89,7 @@ impl Inputs {
     /// Leave out a file that is about to be written, under whatever name; says whether it was among the inputs.
     pub fn leave_out(&mut self, file: &Identity) -> bool {
         let before = self.pending.len();
-        let own = |path: &Path| if path.as_os_str() == "-" { Identity::stdin() } else { Identity::of(path) };
-        let kept: Vec<_> = self.pending.by_ref().filter(|(path, _)| own(path).as_ref() != Some(file)).collect();
+        let kept: Vec<_> = self.pending.by_ref().filter(|(path, _)| Identity::of_input(path).as_ref() != Some(file)).collect();
         self.pending = kept.into_iter();
         self.pending.len() < before
     }

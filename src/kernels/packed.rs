@@ -3,7 +3,7 @@
 
 use super::memory::Aligned;
 use super::product::{Rows, fits};
-use super::rows::{ROUND, bf16_of, dispatch, lane_sum, round_row};
+use super::rows::{ROUND, bf16_of, dispatch, poison, round_row};
 use super::{Isa, Kernel, Precision};
 
 /// Inputs that are packed for all columns of a panel before the next ones, so that writes stay in the cache.
@@ -186,9 +186,7 @@ fn quantise_columns<const FUSED: bool>(data: &mut [i8], into: Steps<'_>, source:
         for (step, &x) in steps.iter_mut().zip(column) {
             *step = (x * inverse + ROUND).to_bits() as i8;
         }
-        // 0 for numbers; what is none must not pass for one, so that a damaged model shows.
-        let poison = lane_sum(column, |x| x * 0.0);
-        into.scales[o] = if largest > 0.0 { largest / into.most } else { 1.0 } + poison;
+        into.scales[o] = if largest > 0.0 { largest / into.most } else { 1.0 } + poison(column);
         into.offsets[o] = 128 * steps.iter().map(|&q| i32::from(q)).sum::<i32>();
         let panel = &mut data[o / width * width * depth + o % width * 4..];
         for (group, steps) in steps.chunks_exact(4).enumerate() {

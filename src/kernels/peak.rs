@@ -171,25 +171,26 @@ mod arm {
         (2 * 4 * CHAINS * ROUNDS) as f64
     }
 
+    macro_rules! dots {
+        ($instruction:literal, $sum:ty, $zero:expr, $a:expr) => {{
+            let a = $a;
+            chains!(CHAINS, $zero, |mut sum: $sum| {
+                // SAFETY: registers alone.
+                unsafe { asm!($instruction, sum = inout(vreg) sum, a = in(vreg) a, options(pure, nomem, nostack)) };
+                sum
+            });
+        }};
+    }
+
     #[target_feature(enable = "neon,bf16")]
     pub(super) fn bf16_128() -> f64 {
-        let a = vdupq_n_u16(black_box(0x3000));
-        chains!(CHAINS, vdupq_n_f32(0.0), |mut sum: float32x4_t| {
-            // SAFETY: registers alone.
-            unsafe { asm!("bfdot {sum:v}.4s, {a:v}.8h, {a:v}.8h", sum = inout(vreg) sum, a = in(vreg) a, options(pure, nomem, nostack)) };
-            sum
-        });
+        dots!("bfdot {sum:v}.4s, {a:v}.8h, {a:v}.8h", float32x4_t, vdupq_n_f32(0.0), vdupq_n_u16(black_box(0x3000)));
         (2 * 8 * CHAINS * ROUNDS) as f64
     }
 
     #[target_feature(enable = "neon,dotprod")]
     pub(super) fn int8_128() -> f64 {
-        let a = vdupq_n_s8(black_box(1));
-        chains!(CHAINS, vdupq_n_s32(0), |mut sum: int32x4_t| {
-            // SAFETY: registers alone.
-            unsafe { asm!("sdot {sum:v}.4s, {a:v}.16b, {a:v}.16b", sum = inout(vreg) sum, a = in(vreg) a, options(pure, nomem, nostack)) };
-            sum
-        });
+        dots!("sdot {sum:v}.4s, {a:v}.16b, {a:v}.16b", int32x4_t, vdupq_n_s32(0), vdupq_n_s8(black_box(1)));
         (2 * 16 * CHAINS * ROUNDS) as f64
     }
 }

@@ -142,9 +142,7 @@ fn quantise_loop<const FUSED: bool>(x: Rows<'_>, inputs: usize, depth: usize, ra
             }
         }
         let largest = fold(lanes, |a, b| if a > b { a } else { b });
-        // 0 for numbers; what is none must not pass for one, so that a damaged model shows.
-        let poison = lane_sum(row, |x| x * 0.0);
-        *scale = largest / 127.0 + poison;
+        *scale = largest / 127.0 + poison(row);
         let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
         for (byte, &x) in out.iter_mut().zip(row) {
             *byte = ((x * inverse + ROUND).to_bits() as u8).wrapping_add(raised);
@@ -214,9 +212,15 @@ fn norm_loop<const FUSED: bool>(rows: &mut [f32], residual: &[f32], norm: &Norm<
     }
 }
 
+/// 0 for numbers, no number where one of them is none: that must not pass for one in 8 bits, so that a damaged model shows.
+#[inline(always)]
+pub(super) fn poison(values: &[f32]) -> f32 {
+    lane_sum(values, |x| x * 0.0)
+}
+
 /// Σ f(x) in 16 lanes, so that it vectorises and has one order of additions on every machine.
 #[inline(always)]
-pub(super) fn lane_sum(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+fn lane_sum(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     let mut lanes = [0.0f32; 16];
     let chunks = values.chunks_exact(16);
     let rest = chunks.remainder();

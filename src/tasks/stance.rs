@@ -110,8 +110,9 @@ impl Reading {
     /// The row to read.
     pub fn pair(&self, document: &Document, kind: StanceKind, tokenizer: &Tokenizer, longest: usize) -> Pair {
         let specials = tokenizer.specials;
-        let parts = || std::iter::once(0..document.title_words).chain(self.sentences.iter().map(|&i| document.sentences[i].words.clone()));
-        let said = roots(parts().flatten().map(|w| document.word(w)));
+        let title = 0..document.title_words;
+        let body = || self.sentences.iter().flat_map(|&i| document.sentences[i].words.clone());
+        let said = roots(title.clone().chain(body()).map(|w| document.word(w)));
         let shared = |word: &str| root(word).is_some_and(|r| self.wanted.contains(&r) && said.contains(&r));
         let kind_of = |base: u8, word: &str| if shared(word) { base + 2 } else { base };
         let marker = match kind {
@@ -126,8 +127,8 @@ impl Reading {
             let kind = kind_of(1, document.word(word));
             document.pieces_of(word).iter().map(move |&piece| (piece, kind))
         };
-        let mut title: Vec<(u32, u8)> = (0..document.title_words).flat_map(pieces).collect();
-        let body: Vec<(u32, u8)> = parts().skip(1).flatten().flat_map(pieces).collect();
+        let mut title: Vec<(u32, u8)> = title.flat_map(pieces).collect();
+        let body: Vec<(u32, u8)> = body().flat_map(pieces).collect();
         let apart = !title.is_empty() && !self.sentences.is_empty();
         // A title leaves room for the sentences, but for a quarter of what there is.
         let room = (longest - 1).saturating_sub(first + usize::from(apart));

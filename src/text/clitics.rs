@@ -21,11 +21,7 @@ fn known() -> &'static HashSet<&'static str> {
 /// `attested` says whether a word occurs by itself in the article. A clitic is taken off before the
 /// article (`وال… بال… فال… كال… لل…`), and otherwise only where what is left is a common name or is
 /// attested, and the whole is not itself a common name.
-pub fn strip(first: &str, attested: impl Fn(&str) -> bool) -> String {
-    strip_by(first, &attested)
-}
-
-fn strip_by(first: &str, attested: &dyn Fn(&str) -> bool) -> String {
+pub fn strip(first: &str, attested: impl Fn(&str) -> bool + Copy) -> String {
     let latin = first.trim_start_matches(CLITICS);
     if latin.starts_with(|c: char| c.is_ascii_alphabetic()) && first.chars().count() <= latin.chars().count() + 2 {
         return latin.to_string();
@@ -67,7 +63,7 @@ fn strip_by(first: &str, attested: &dyn Fn(&str) -> bool) -> String {
             return shorter.to_string();
         }
         if attested(shorter) {
-            return strip_by(shorter, attested); // which may bear a clitic there too
+            return strip(shorter, attested); // which may bear a clitic there too
         }
         rest = shorter;
     }
