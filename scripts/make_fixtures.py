@@ -212,7 +212,8 @@ def sentence_cases(count=200):
     """Sample words with stops, quotes, digits and line breaks between them, and the sentences of text.py (src/text/sentences.rs)."""
     rng, lines = random.Random(10), []
     samples = sample_text().split()
-    odd = [".", "...", "؟", "!", "…", "؟!", ".»", ".\"", "»", "«", "،", "؛", "د.", "ود.", "هـ.", "ف.", "Mr.", "U.S.", "bbc.com", "12.5", "٤.", "١٢.٥", "(أ.ف.ب)", "ل.س."]
+    odd = ". ... .. ؟ ! … ؟! .» .\" » « “ ” \" ، ؛ د. ود. م. ف. Mr. U.S. bbc.com 12.5 ٤. 7. 1,500 2026 (أ.ف.ب) ل.س. (...) ...» ؟» !\" ؟», .“".split()
+    odd += ["العربية.نت", "بي.بي.سي", "?v=1", ".وقال", " .", "! »", ". )", "\u2028"]
     while len(lines) < count:
         parts = []
         for _ in range(260 if len(lines) % 20 == 0 else rng.choice([3, 12, 30])):

@@ -11,11 +11,16 @@ import regex
 WORD = regex.compile(r"[\p{P}\p{S}]|[^\s\p{P}\p{S}]{1,64}")
 LABEL_ENDS = regex.compile(r"(?<=[؟?!…])[»”\"')\]]*\s*|(?<=\S{2}\.)[»”\"')\]]*(?:\s+|(?=[\u0621-\u064a]))|\s*\n\s*")
 MARK = regex.compile(r"[\p{P}\p{S}]")
-# As in src/text/sentences.rs: marks that end a sentence, what closes it behind them, stops that end none, and words after which
-# one is cut at a comma, and anywhere.
-ENDING, CLOSING = set("؟?!…۔"), set("»”’)].!؟?…\"'")
-ABBREVIATIONS = {"هـ", "ود", "لد", "وأ", "وم", "دكتور", "مج", "Mr", "Dr", "St", "No"}
-LONG, LONGEST = 90, 120
+# As in src/text/sentences.rs: words before a stop that end nothing, what a stop in an address stands before, names of Latin
+# letters, words before which dots are a pause, what ends a line, and words after which a sentence is cut at a comma, before
+# the next و, and anywhere.
+ABBREVIATIONS = {"ود", "لد", "وأ", "وم", "دكتور", "مج", "Mr", "Dr", "St", "No"}
+DOMAINS = {"نت", "كوم", "أورغ", "اورغ", "تي"}
+LETTERS = set("إي بي سي دي إف اف جي كي إل إم ام إن ان آر إس اس تي".split())
+PAUSE = 6
+DOTS = {".", "…"}  # normalised text has the first alone
+LINE_ENDS = set("\n\x0b\x0c\r\x85\u2028\u2029")
+LONG, LONGER, LONGEST = 90, 105, 120
 # What may stand before a name in one written word: و or ف, then ب ل ك and the article, or لل.
 PROCLITICS = regex.compile(r"[وف]?(?:[بلك]?(?:ال)?|لل)")
 FUNCTION_WORDS = set("على إلى هذا هذه ذلك تلك الذي التي الذين كان كانت بعد قبل بين خلال حيث عند منذ حتى ليس لكن غير كما أنه".split())
@@ -75,38 +80,103 @@ def tidy(words):
             yield start, end + 1
 
 
-def ends_sentence(text, found, at):
-    """Whether the word of `text` at `found[at]` is a mark that ends a sentence."""
-    start, end = found[at]
-    word = lambda i: text[slice(*found[i])]
-    if word(at) in ENDING:
-        return True
-    if word(at) != ".":
-        return False
-    before = word(at - 1) if at and found[at - 1][1] == start else ""
-    behind = word(at + 1) if at + 1 < len(found) and found[at + 1][0] == end else ""
-    if not before:
-        return at > 0 and not behind
-    alone = len(before) == 1 and before.isalpha()
-    chained = before.isascii() and text[: found[at - 1][0]].endswith(".")
-    further = at + 1 < len(found) and not MARK.match(word(at + 1)) and "\n" not in text[end : found[at + 1][0]]
-    abbreviation = (before in ABBREVIATIONS or (alone and not chained)) and further
-    latin = before[-1].isascii() and before[-1].isalpha() and behind[:1].isalnum() and (behind[0].isascii() or behind[0].isdigit())
-    return not (abbreviation or latin or (before[-1].isdigit() and behind[:1].isdigit()) or behind == ".")
+class Sentences:
+    """The words of a text, for finding where its sentences end; as in src/text/sentences.rs."""
+
+    def __init__(self, text):
+        self.text, self.found = text, words(text)
+
+    def get(self, at):
+        return self.text[slice(*self.found[at])] if at < len(self.found) else ""
+
+    def before(self, at):
+        return self.get(at - 1) if at and self.found[at - 1][1] == self.found[at][0] else ""
+
+    def behind(self, at):
+        return self.get(at + 1) if at + 1 < len(self.found) and self.found[at + 1][0] == self.found[at][1] else ""
+
+    def gap(self, at):
+        return self.text[self.found[at][1] : self.found[at + 1][0]]
+
+    def ends_line(self, at):
+        return at + 1 >= len(self.found) or any(c in LINE_ENDS for c in self.gap(at))
+
+    def goes_on(self, at):
+        """Whether a word follows."""
+        return at + 1 < len(self.found) and not MARK.match(self.get(at + 1))
+
+    def in_number(self, at):
+        return digit(self.before(at)[-1:]) and digit(self.behind(at)[:1])
+
+    def unit(self, first, at):
+        """(last word of what begins at `at`, whether it ends the sentence that begins with `first`)"""
+        dots = at
+        while self.get(at) in DOTS and self.behind(dots) in DOTS:
+            dots += 1
+        if self.is_pause(first, at, dots) if dots > at or self.get(at) == "…" else not self.is_terminal(first, at):
+            return dots, False
+        last = self.closing_marks(first, dots)
+        return last, not self.ends_title(at, last)
+
+    def is_terminal(self, first, at):
+        word, before, behind = self.get(at), self.before(at), self.behind(at)
+        latin = behind[:1].isascii() and behind[:1].isalnum()
+        if word in ("؟", "۔"):
+            return True
+        if word in ("?", "!"):
+            return not latin
+        if word != ".":
+            return False
+        if not before:
+            return at > first and not latin and behind not in DOMAINS
+        alone = len(before) == 1 and before.isalpha()
+        chained = before.isascii() and self.text[: self.found[at - 1][0]].endswith(".")
+        year = at > 1 and digit(self.get(at - 2)[:1])
+        abbreviation = (before in ABBREVIATIONS or (alone and not chained and not year)) and self.goes_on(at) and not self.ends_line(at)
+        address = (before[-1].isascii() and before[-1].isalpha() and latin) or behind in DOMAINS
+        listed = at == first + 1 and all(map(digit, before)) and self.goes_on(at) and not self.ends_line(at)
+        spelt = before in LETTERS and behind in LETTERS
+        return not (abbreviation or address or spelt or listed or self.in_number(at))
+
+    def is_pause(self, first, at, last):
+        own = [self.get(i) for i in range(first, at)]
+        count = lambda marks: sum(1 for word in own if word in marks)
+        inside = count("«“([") > count("»”)]") or count('"') % 2 == 1
+        closed = self.closing_marks(first, last) > last
+        if self.before(at) in ("(", "["):
+            return True
+        return not self.ends_line(last) and (sum(1 for word in own if not MARK.match(word)) < PAUSE or (not closed and inside))
+
+    def ends_title(self, at, last):
+        quoted = any(self.get(i) in set("»”“’\"'") for i in range(at + 1, last + 1))
+        goes_on = (self.goes_on(last) and not self.get(last + 1).startswith("و")) or self.get(last + 1) in set("،,؛;:")
+        return quoted and goes_on and self.get(at) in set("؟?!") and not self.ends_line(last)
+
+    def closing_marks(self, first, at):
+        own = [self.get(i) for i in range(first, at)]
+        touching, last = set("»)]”’.!؟?…\"'") | (set("“") if "”" in own and "“" not in own else set()), at
+        while last + 1 < len(self.found):
+            word, gap = self.get(last + 1), self.gap(last)
+            if not (word in touching and not gap or word in set("»)]") and gap == " "):
+                break
+            last += 1
+        return last
+
+
+def digit(c):
+    return c.isdecimal()
 
 
 def sentences(text):
     """(start, end) of each sentence, as src/text/sentences.rs finds them in the normalised text."""
-    found, out, first, at = words(text), [], 0, 0
-    word = lambda i: text[slice(*found[i])]
-    while at < len(found):
-        last, ends = at, ends_sentence(text, found, at)
-        while ends and last + 1 < len(found) and found[last + 1][0] == found[last][1] and word(last + 1) in CLOSING:
-            last += 1
+    own, out, first, at = Sentences(text), [], 0, 0
+    while at < len(own.found):
+        last, ends = own.unit(first, at)
         length = last + 1 - first
-        behind = text[found[last][1] : found[last + 1][0]] if last + 1 < len(found) else "\n"
-        if ends or any(c in behind for c in "\n\r\u2029") or (length >= LONG and word(last) in "،؛,;") or length >= LONGEST:
-            out.append((found[first][0], found[last][1]))
+        comma = own.get(last) in set("،؛,;") and not own.in_number(last)
+        joined = own.get(last + 1).startswith("و")
+        if ends or own.ends_line(last) or (length >= LONG and comma) or (length >= LONGER and joined) or length >= LONGEST:
+            out.append((own.found[first][0], own.found[last][1]))
             first = last + 1
         at = last + 1
     return out

@@ -1,18 +1,28 @@
 //! Sentence splitting for Arabic news.
 //!
-//! A sentence ends at a newline; at `؟ ! …` or a full stop that is not inside a number, an initial or
-//! an abbreviation (also when the next sentence is glued to it: `الأمن.وقال`), with the closing quotes
-//! and brackets that follow it; and, when it has grown very long, at a comma or between two words.
+//! A sentence ends at the end of a line; at `؟ !` or a full stop that is not inside a number, an initial, an
+//! abbreviation or an address (also when the next sentence is glued to it: `الأمن.وقال`), with the closing quotes
+//! and brackets that follow it; and, when it has grown very long, at a comma or between two words. Dots in a row
+//! after a few words or inside a quotation are a pause, and so is what a title in quotes ends with («ماذا حدث؟»).
 
 use super::words::Word;
 use std::ops::Range;
 
-/// Words after which a sentence is cut at the next comma, and at any word.
+/// Words after which a sentence is cut at the next comma, before the next و, and at any word.
 const LONG: usize = 90;
+const LONGER: usize = 105;
 const LONGEST: usize = 120;
 
 /// Words before a full stop that do not end a sentence; nor does a letter by itself.
-const ABBREVIATIONS: [&str; 11] = ["هـ", "ود", "لد", "وأ", "وم", "دكتور", "مج", "Mr", "Dr", "St", "No"];
+const ABBREVIATIONS: [&str; 10] = ["ود", "لد", "وأ", "وم", "دكتور", "مج", "Mr", "Dr", "St", "No"];
+/// What a stop in an address stands before: «العربية.نت».
+const DOMAINS: [&str; 5] = ["نت", "كوم", "أورغ", "اورغ", "تي"];
+/// Names of Latin letters: the stops of «بي.بي.سي» end nothing.
+const LETTERS: [&str; 17] = ["إي", "بي", "سي", "دي", "إف", "اف", "جي", "كي", "إل", "إم", "ام", "إن", "ان", "آر", "إس", "اس", "تي"];
+/// Dots in a row after fewer words than this do not end a sentence.
+const PAUSE: usize = 6;
+
+const LINE_ENDS: [char; 7] = ['\n', '\u{b}', '\u{c}', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
 
 /// A sentence: bytes of the normalised text and the words in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,22 +33,18 @@ pub struct Sentence {
     pub words: Range<usize>,
 }
 
-/// Split `words` of `text` into sentences that cover every word, in order.
+/// Split `words` of a normalised `text` into sentences that cover every word, in order.
 pub fn sentences(text: &str, words: &[Word]) -> Vec<Sentence> {
+    let found = Words { text, words };
     let mut out = Vec::new();
     let mut first = 0;
     let mut at = 0;
     while at < words.len() {
-        let mut last = at;
-        let mut ends = false;
-        if is_terminal(text, words, at) {
-            ends = true;
-            last = closing_marks(text, words, at);
-        }
+        let (last, ends) = found.unit(first, at);
         let length = last + 1 - first;
-        let comma = matches!(slice(text, words[last]), "،" | "؛" | "," | ";");
-        let newline = words.get(last + 1).is_some_and(|next| text[words[last].end..next.start].contains(['\n', '\r', '\u{2029}']));
-        if ends || newline || (length >= LONG && comma) || length >= LONGEST || last + 1 == words.len() {
+        let comma = matches!(found.get(last), "،" | "؛" | "," | ";") && !found.in_number(last);
+        let and = found.get(last + 1).starts_with('و');
+        if ends || found.ends_line(last) || (length >= LONG && comma) || (length >= LONGER && and) || length >= LONGEST {
             out.push(Sentence { bytes: words[first].start..words[last].end, words: first..last + 1 });
             first = last + 1;
         }
@@ -47,56 +53,119 @@ pub fn sentences(text: &str, words: &[Word]) -> Vec<Sentence> {
     out
 }
 
-fn slice(text: &str, word: Word) -> &str {
-    &text[word.start..word.end]
+/// The words of a text, for looking around.
+struct Words<'a> {
+    text: &'a str,
+    words: &'a [Word],
 }
 
-/// Whether the mark at `at` ends a sentence.
-fn is_terminal(text: &str, words: &[Word], at: usize) -> bool {
-    let word = words[at];
-    if !word.mark {
-        return false;
+impl<'a> Words<'a> {
+    fn get(&self, at: usize) -> &'a str {
+        self.words.get(at).map_or("", |word| &self.text[word.start..word.end])
     }
-    let before = at.checked_sub(1).map(|i| words[i]).filter(|w| w.end == word.start);
-    let after = words.get(at + 1).copied().filter(|w| w.start == word.end);
-    match slice(text, word) {
-        "؟" | "?" | "!" | "…" | "۔" => true,
-        "." => {
-            let Some(before) = before else {
-                // « . » apart from its word ends a sentence; one at the front of a word (.com) does not
-                return at > 0 && after.is_none();
+
+    /// The word that touches `at` from before, or nothing.
+    fn before(&self, at: usize) -> &'a str {
+        if at > 0 && self.words[at - 1].end == self.words[at].start { self.get(at - 1) } else { "" }
+    }
+
+    /// The word that touches `at` from behind, or nothing.
+    fn behind(&self, at: usize) -> &'a str {
+        if self.words.get(at + 1).is_some_and(|next| next.start == self.words[at].end) { self.get(at + 1) } else { "" }
+    }
+
+    /// Whether a line, or the text, ends behind `at`.
+    fn ends_line(&self, at: usize) -> bool {
+        self.words.get(at + 1).is_none_or(|next| self.text[self.words[at].end..next.start].contains(LINE_ENDS))
+    }
+
+    /// Whether `at` stands between two digits.
+    fn in_number(&self, at: usize) -> bool {
+        self.before(at).ends_with(digit) && self.behind(at).starts_with(digit)
+    }
+
+    /// The last word of what begins at `at`, a word alone or marks that belong together, and whether it ends the sentence that
+    /// begins with `first`.
+    fn unit(&self, first: usize, at: usize) -> (usize, bool) {
+        let mut dots = at;
+        while self.get(at) == "." && self.behind(dots) == "." {
+            dots += 1;
+        }
+        if if dots > at { self.is_pause(first, at, dots) } else { !self.is_terminal(first, at) } {
+            return (dots, false);
+        }
+        let last = self.closing_marks(first, dots);
+        (last, !self.ends_title(at, last))
+    }
+
+    /// Whether the mark at `at` ends a sentence, where no dots follow a dot.
+    fn is_terminal(&self, first: usize, at: usize) -> bool {
+        let (before, behind) = (self.before(at), self.behind(at));
+        let latin = behind.starts_with(|c: char| c.is_ascii_alphanumeric());
+        match self.get(at) {
+            "؟" | "۔" => true,
+            "?" | "!" => !latin, // ?v=1
+            // « . » apart from its word ends a sentence; one at the front of a word (.com) does not
+            "." if before.is_empty() => at > first && !latin && !DOMAINS.contains(&behind),
+            "." => {
+                // The last letter of U.S. is no initial: such a name often ends a sentence; nor is the م of a year.
+                let alone = before.chars().count() == 1 && before.starts_with(char::is_alphabetic);
+                let chained = before.is_ascii() && self.text[..self.words[at - 1].start].ends_with('.');
+                let year = at > 1 && self.get(at - 2).starts_with(digit);
+                let goes_on = self.words.get(at + 1).is_some_and(|next| !next.mark) && !self.ends_line(at);
+                let abbreviation = (ABBREVIATIONS.contains(&before) || alone && !chained && !year) && goes_on;
+                let address = before.ends_with(|c: char| c.is_ascii_alphabetic()) && latin || DOMAINS.contains(&behind);
+                let listed = at == first + 1 && before.chars().all(digit) && goes_on; // «1. »
+                let spelt = LETTERS.contains(&before) && LETTERS.contains(&behind);
+                !(abbreviation || address || spelt || listed || self.in_number(at))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the dots `at..=last` end nothing: words left out, "(...)", a pause after a few words of a line, or one inside
+    /// quotes or brackets.
+    fn is_pause(&self, first: usize, at: usize, last: usize) -> bool {
+        let count = |marks: &[&str]| (first..at).filter(|&i| marks.contains(&self.get(i))).count();
+        let spoken = (first..at).filter(|&i| !self.words[i].mark).count();
+        let inside = || count(&["«", "“", "(", "["]) > count(&["»", "”", ")", "]"]) || count(&["\""]) % 2 == 1;
+        let closed = self.closing_marks(first, last) > last;
+        matches!(self.before(at), "(" | "[") || !self.ends_line(last) && (spoken < PAUSE || !closed && inside())
+    }
+
+    /// Whether the marks `at..=last` end a question or a call in quotes and not the sentence around it: فيلم «ماذا حدث؟» للمخرج.
+    fn ends_title(&self, at: usize, last: usize) -> bool {
+        let quoted = (at + 1..=last).any(|i| matches!(self.get(i), "»" | "”" | "“" | "’" | "\"" | "'"));
+        let next = self.get(last + 1);
+        let goes_on = self.words.get(last + 1).is_some_and(|next| !next.mark) && !next.starts_with('و');
+        let goes_on = goes_on || matches!(next, "،" | "," | "؛" | ";" | ":");
+        quoted && goes_on && matches!(self.get(at), "؟" | "?" | "!") && !self.ends_line(last)
+    }
+
+    /// The last of the closing quotes, brackets and repeated stops that follow the mark at `at` on its line.
+    fn closing_marks(&self, first: usize, at: usize) -> usize {
+        // ”…“ is written too
+        let reversed = || (first..at).any(|i| self.get(i) == "”") && (first..at).all(|i| self.get(i) != "“");
+        let mut last = at;
+        while let Some(next) = self.words.get(last + 1) {
+            let gap = &self.text[self.words[last].end..next.start];
+            let closing = match self.get(last + 1) {
+                "»" | ")" | "]" => gap.is_empty() || gap == " ",
+                "”" | "’" | "." | "!" | "؟" | "?" | "\"" | "'" => gap.is_empty(),
+                "“" => gap.is_empty() && reversed(),
+                _ => false,
             };
-            let previous = slice(text, before);
-            let digits = previous.ends_with(|c: char| c.is_ascii_digit());
-            let next_is = |test: fn(char) -> bool| after.is_some_and(|w| text[w.start..].starts_with(test));
-            // The last letter of U.S. is no initial: such a name often ends a sentence.
-            let alone = previous.chars().count() == 1 && previous.starts_with(char::is_alphabetic);
-            let chained = previous.is_ascii() && before.start > 0 && text[..before.start].ends_with('.');
-            let abbreviation = (ABBREVIATIONS.contains(&previous) || (alone && !chained))
-                && words.get(at + 1).is_some_and(|w| !w.mark && !starts_line(text, word, *w));
-            let latin = previous.ends_with(|c: char| c.is_ascii_alphabetic()) && next_is(|c| c.is_ascii_alphanumeric());
-            !(abbreviation || latin || (digits && next_is(|c| c.is_ascii_digit())) || next_is(|c| c == '.'))
+            if !closing {
+                break;
+            }
+            last += 1;
         }
-        _ => false,
+        last
     }
 }
 
-fn starts_line(text: &str, before: Word, next: Word) -> bool {
-    text[before.end..next.start].contains('\n')
-}
-
-/// The last of the closing quotes, brackets and repeated stops that follow the mark at `at` on its line.
-fn closing_marks(text: &str, words: &[Word], at: usize) -> usize {
-    let mut last = at;
-    while let Some(&next) = words.get(last + 1) {
-        let touching = next.start == words[last].end;
-        let closing = matches!(slice(text, next), "»" | "”" | "’" | ")" | "]" | "." | "!" | "؟" | "?" | "…" | "\"" | "'");
-        if !(next.mark && touching && closing) {
-            break;
-        }
-        last += 1;
-    }
-    last
+fn digit(c: char) -> bool {
+    c.is_ascii_digit()
 }
 
 #[cfg(test)]
@@ -124,11 +193,41 @@ mod tests {
     }
 
     #[test]
+    fn stops_inside_addresses_and_names() {
+        for whole in [
+            "كشفت مصادر «العربية.نت» أن إيران قررت",
+            "قال لموقع العربية.نت إن القوات",
+            "نقلت بي.بي.سي عن سي.إن.إن أن الهدنة بدأت",
+            "نشر https://www.youtube.com/watch?v=abC123 ويظهر فيه الجيش",
+            "قال «ستبقى (...) إلى جانب الشعب»",
+            "1. فاز فيلم «ماذا حدث؟» للمخرج السوري",
+            "حملة \"لا للحرب!\" في العاصمة",
+            "برنامج «من سيربح المليون؟»، على القناة",
+            "بعد عام على الزلزال.. آلاف السوريين بلا مأوى",
+            "قال إن بلاده «ستبقى مع الشعب اللبناني كله .. ولن تتخلى عنه»",
+        ] {
+            assert_eq!(split(whole), [whole]);
+        }
+        assert_eq!(split("وصل إلى دمشق .وقالت الوزارة"), ["وصل إلى دمشق .", "وقالت الوزارة"]);
+        assert_eq!(split("« لن نسمح بذلك ! » وأضاف"), ["« لن نسمح بذلك ! »", "وأضاف"]);
+        assert_eq!(split("”لن نسمح بذلك.“ وأضاف"), ["”لن نسمح بذلك.“", "وأضاف"]);
+        assert_eq!(split("في 12 آذار 2026 م. وقال الوزير"), ["في 12 آذار 2026 م.", "وقال الوزير"]);
+        assert_eq!(split("سأل «ماذا حدث؟» وأجاب"), ["سأل «ماذا حدث؟»", "وأجاب"]);
+        let told = "وقد بدأت المعارك في ريف دمشق منذ يومين";
+        assert_eq!(split(&format!("{told}... ثم توقفت")), [format!("{told}...").as_str(), "ثم توقفت"]);
+        assert_eq!(split("عنوان\u{2028}نص\u{b}آخر"), ["عنوان", "نص", "آخر"]);
+    }
+
+    #[test]
     fn very_long_sentences_are_cut() {
         let text = "كلمة ".repeat(500);
         assert!(sentences(&text, &words(&text)).iter().all(|s| s.words.len() <= LONGEST));
         let commas = "كلمة ، ".repeat(200);
         assert!(sentences(&commas, &words(&commas)).iter().all(|s| s.words.len() <= LONG + 1));
+        let number = format!("{}1,500 منزل", "كلمة ".repeat(89));
+        assert_eq!(split(&number), [number.as_str()]);
+        let and = format!("{}محمد وسالم {}", "كلمة ".repeat(109), "كلمة ".repeat(9));
+        assert!(split(&and)[1].starts_with("وسالم"));
     }
 
     proptest! {
