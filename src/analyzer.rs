@@ -241,8 +241,9 @@ impl Analyzer {
         }
         if self.options.tasks.stance {
             let stances = self.read_stances(&documents, &outputs, &analyses, targets)?;
-            for (analysis, stance) in analyses.iter_mut().zip(stances) {
+            for (analysis, (stance, truncated)) in analyses.iter_mut().zip(stances) {
                 analysis.stance = Some(stance);
+                analysis.meta.truncated |= truncated;
             }
         }
         if !self.options.tasks.entities {
@@ -528,15 +529,16 @@ impl Analyzer {
     }
 
     /// Stances toward the targets asked for, or else the main entities: from their mentions where the article names them,
-    /// else from passes with the target.
+    /// else from passes with the target; and whether something did not fit into these.
     fn read_stances(
         &self,
         documents: &[Document],
         windows: &[Vec<WindowOutput>],
         analyses: &[Analysis],
         asked: &[Option<&[Target]>],
-    ) -> Result<Vec<Vec<Stance>>> {
-        let Some(config) = &self.config.heads.stance else { return Ok(vec![Vec::new(); documents.len()]) };
+    ) -> Result<Vec<(Vec<Stance>, bool)>> {
+        let mut out: Vec<(Vec<Stance>, bool)> = vec![Default::default(); documents.len()];
+        let Some(config) = &self.config.heads.stance else { return Ok(out) };
         let clock = Clock::start();
         let width = self.model.config.hidden_size;
         let mut questions: Vec<Question> = Vec::new();
@@ -555,6 +557,7 @@ impl Analyzer {
                 let origin = named.map_or_else(
                     || {
                         rows.push(reading.pair(document, target.kind, &self.model.tokenizer, self.config.stance_window));
+                        out[d].1 |= rows[rows.len() - 1].truncated;
                         Origin::Pass(rows.len() - 1)
                     },
                     Origin::Mentions,
@@ -577,7 +580,6 @@ impl Analyzer {
             feature
         })?;
         let clock = Clock::start();
-        let mut out: Vec<Vec<Stance>> = vec![Vec::new(); documents.len()];
         let heads = &self.model.heads;
         for Question { document, target, evidence, origin } in questions {
             let (logits, temperature) = match (origin, target.kind) {
@@ -589,7 +591,7 @@ impl Analyzer {
                     if kind == StanceKind::Claim { config.claim_temperature } else { config.entity_temperature },
                 ),
             };
-            out[document].push(stance::decode(&target, &logits.unwrap_or_default(), config, temperature, evidence));
+            out[document].0.push(stance::decode(&target, &logits.unwrap_or_default(), config, temperature, evidence));
         }
         clock.lap(Stage::Heads);
         Ok(out)

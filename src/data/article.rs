@@ -189,7 +189,8 @@ pub struct Meta {
     pub tokens: usize,
     /// Windows that cover them.
     pub windows: usize,
-    /// Whether a word had more pieces than a window holds, so that its last pieces went unread.
+    /// Whether something was too long to be read whole: a word for a window, a target or the sentences that speak of it for
+    /// the row that they are read in.
     pub truncated: bool,
 }
 

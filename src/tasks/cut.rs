@@ -31,7 +31,7 @@ const SEARCHES: usize = 10;
 const LONG_GAP: usize = 30;
 
 /// Whether a part may not end with `word`.
-fn holds(word: &str) -> bool {
+pub(super) fn holds(word: &str) -> bool {
     static WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| HOLDING.split_whitespace().collect());
     WORDS.contains(word) || word.strip_prefix(['و', 'ف']).is_some_and(|rest| WORDS.contains(rest))
 }

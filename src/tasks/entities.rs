@@ -101,7 +101,7 @@ impl Decoder {
             let path = self.viterbi(&logits[sentence.words.clone()]);
             spans.extend(self.spans(&path, sentence.words.start));
         }
-        spans.retain_mut(|span| trim_marks(document, span));
+        spans.retain_mut(|span| trim_marks(document, span) && !is_proclitic(document, span));
         settle_types(document, &mut spans);
         let attested: HashSet<String> = spans.iter().map(|s| document.word(s.words.start).to_string()).collect();
         spans.into_iter().map(|span| to_entity(document, &span, &attested)).collect()
@@ -129,6 +129,12 @@ impl Decoder {
         }
         out
     }
+}
+
+/// Whether nothing but a proclitic is left, as of «ولـ "الجزيرة"».
+fn is_proclitic(document: &Document, span: &Span) -> bool {
+    let word = document.word(span.words.start);
+    span.words.len() == 1 && word.chars().count() < 3 && word.chars().all(|c| "وفبلك".contains(c))
 }
 
 /// Take punctuation off both ends; false when nothing is left. A closing bracket or quote whose

@@ -58,6 +58,8 @@ pub struct Pair {
     pub input: Sequence,
     /// Rows of the article's pieces.
     pub text_rows: Range<usize>,
+    /// Whether the target or the sentences to read with it were too long for the row.
+    pub truncated: bool,
 }
 
 /// The sentences of a document that may be read with a target.
@@ -120,7 +122,9 @@ impl Reading {
             StanceKind::Entity => specials.entity,
         };
         let mut row = vec![(specials.cls, 0), (marker, 0)];
-        row.extend(self.question_pieces(tokenizer, |word| kind_of(0, word)).into_iter().take(longest / 2));
+        let question = self.question_pieces(tokenizer, |word| kind_of(0, word));
+        let mut truncated = question.len() > longest / 2;
+        row.extend(question.into_iter().take(longest / 2));
         row.push((specials.sep, 0));
         let first = row.len();
         let pieces = |word: usize| {
@@ -138,11 +142,12 @@ impl Reading {
         row.extend(title);
         row.extend(apart.then_some((specials.sep, 1)));
         row.extend(body);
+        truncated |= row.len() > longest - 1;
         row.truncate(longest - 1);
         let text_rows = first..row.len();
         row.push((specials.sep, 1));
         let (ids, types) = row.into_iter().unzip();
-        Pair { input: Sequence { ids, types }, text_rows }
+        Pair { input: Sequence { ids, types }, text_rows, truncated }
     }
 
     fn question_pieces(&self, tokenizer: &Tokenizer, kind_of: impl Fn(&str) -> u8) -> Vec<(u32, u8)> {

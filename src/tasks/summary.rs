@@ -1,5 +1,6 @@
 //! Extractive summaries: the best sentences that fit the word limit, without repetition or page furniture.
 
+use super::cut::holds;
 use crate::data::Summary;
 use crate::model::config::ExtractConfig;
 use crate::pipeline::document::{DocSentence, Document, Field};
@@ -64,7 +65,17 @@ impl Scores<'_> {
 pub fn pool(document: &Document) -> Vec<usize> {
     let title = title_words(document);
     let news = candidates(document, |s| !s.boilerplate && !is_byline(document, s) && !repeats_title(document, s, &title));
-    if news.is_empty() { candidates(document, |_| true) } else { news }
+    let whole: Vec<usize> = news.iter().copied().filter(|&i| !is_scrap(document, &document.sentences[i])).collect();
+    [whole, news].into_iter().find(|found| !found.is_empty()).unwrap_or_else(|| candidates(document, |_| true))
+}
+
+/// Words of a line that is no sentence, such as a heading or a name, unless a mark ends it.
+const SCRAP: usize = 4;
+
+fn is_scrap(document: &Document, sentence: &DocSentence) -> bool {
+    let last = document.word(sentence.words.end - 1);
+    let spoken = sentence.words.clone().filter(|&w| !document.words[w].mark).count();
+    spoken <= SCRAP && !matches!(last, "." | "؟" | "?" | "!" | "»" | "”" | "\"" | "…")
 }
 
 /// A summary of `parts` of the normalised text, ranges of bytes, within `limit` words; `None` where nothing fits.
@@ -166,13 +177,34 @@ fn is_byline(document: &Document, sentence: &DocSentence) -> bool {
     asides::is_byline(document.text.text(), &document.words[sentence.words.clone()])
 }
 
-/// Code points of a sentence without its asides; the و of an opening that leans on the sentence before is left out too.
+/// What stands before the sentences of a list, and behind their numbers.
+const BULLETS: [&str; 15] = ["•", "-", "–", "—", "−", "*", "·", "▪", "●", "■", "◆", "►", "▶", "←", "|"];
+const NUMBERED: [&str; 4] = ["-", "–", ".", ")"];
+
+/// How many words of a sentence only say that it is one of a list: «• », «1- ».
+fn marker(document: &Document, sentence: &DocSentence) -> usize {
+    let words = sentence.words.clone();
+    let touching = |at: usize| at + 1 < words.end && document.words[at].end == document.words[at + 1].start;
+    let number = |at: usize| document.word(at).chars().all(|c| c.is_ascii_digit());
+    let bullets = words.clone().take_while(|&at| BULLETS.contains(&document.word(at))).count();
+    let mut at = words.start + bullets;
+    if bullets > 0 && (at == words.end || touching(at - 1) && number(at)) {
+        return 0; // «-5 »
+    }
+    if at + 2 < words.end && number(at) && document.word(at).len() < 3 && touching(at) && NUMBERED.contains(&document.word(at + 1)) {
+        at += if document.words[at + 2].mark || number(at + 2) { 0 } else { 2 };
+    }
+    at - words.start
+}
+
+/// Code points of a sentence without its asides, the marker of a list, and the و of an opening that leans on the sentence before.
 fn spans_of(document: &Document, sentence: &DocSentence) -> Vec<(usize, usize)> {
-    let opening = document.word(sentence.words.start);
+    let first = sentence.words.start + marker(document, sentence);
+    let opening = document.word(first);
     let cut = if DANGLING.contains(&opening) && opening.starts_with('و') { 'و'.len_utf8() } else { 0 };
     let words = &document.words[sentence.words.clone()];
     let mut out = Vec::new();
-    let mut start = sentence.bytes.start + cut;
+    let mut start = document.words[first].start + cut;
     for aside in asides::asides(document.text.text(), words) {
         if aside.start > 0 {
             out.push(document.text.original_span(start, words[aside.start - 1].end));
@@ -197,7 +229,11 @@ fn shorten_all(spans: &[(usize, usize)], original: &Original<'_>, limit: usize) 
         if left == 0 {
             break;
         }
-        out.push(shorten(span, original, left));
+        let short = shorten(span, original, left);
+        let says = |text: &str| text.split_whitespace().any(|word| !holds(word));
+        if out.is_empty() || original.slice(short.0, short.1).is_some_and(says) {
+            out.push(short);
+        }
         left = left.saturating_sub(count(original, span));
     }
     out
@@ -232,10 +268,27 @@ fn shorten(span: (usize, usize), original: &Original<'_>, limit: usize) -> (usiz
         }
     }
     if words > limit {
-        end = comma.unwrap_or(end);
+        end = comma.unwrap_or_else(|| settle(&points[..end], limit));
     }
     let kept: String = points[..end].iter().collect();
     (span.0, span.0 + kept.trim_end().chars().count())
+}
+
+/// Where a part that was cut off ends without a bracket that nothing closes, where that keeps more than half of `limit`
+/// words, and without words that want another behind them, unless these are all.
+fn settle(points: &[char], limit: usize) -> usize {
+    let text: String = points.iter().collect();
+    let mut kept = text.as_str();
+    let open = [('(', ')'), ('«', '»'), ('[', ']')].into_iter().filter_map(|(opens, closes)| {
+        let at = kept.rfind(opens)?;
+        (!kept[at..].contains(closes) && 2 * kept[..at].split_whitespace().count() > limit).then_some(at)
+    });
+    kept = kept[..open.min().unwrap_or(kept.len())].trim_end();
+    let says = kept.split_whitespace().rfind(|word| !holds(word));
+    if let Some(at) = says.and_then(|word| kept.rfind(word).map(|at| at + word.len())) {
+        kept = &kept[..at];
+    }
+    kept.chars().count()
 }
 
 #[cfg(test)]
@@ -259,7 +312,7 @@ mod tests {
         let found = summary(text, 50)?;
         assert_eq!(found.text, "أعلنت مصادر سورية أن المسلحين، وعددهم كبير، انسحبوا.");
         assert_eq!(found.spans.len(), 2);
-        assert_eq!(summary(text, 4)?.text, "أعلنت مصادر سورية أن", "a limit that ends behind the day");
+        assert_eq!(summary(text, 4)?.text, "أعلنت مصادر سورية", "a limit that ends behind the day");
         assert_eq!(summary(text, 3)?.text, "أعلنت مصادر سورية");
         assert_eq!(summary("لجين الأحمدي – متابعات\nأعلنت الوزارة فتح الطريق.", 50)?.text, "أعلنت الوزارة فتح الطريق.");
         assert_eq!(summary("لجين الأحمدي – متابعات", 50)?.text, "لجين الأحمدي – متابعات", "never empty");

@@ -17,19 +17,32 @@ const THAT: [&str; 8] = ["أن", "إن", "أنه", "إنه", "أنها", "إنه
 /// Words that a day behind them belongs to, without proclitics: "since Friday", "Friday prayer".
 const HOLD: &str = "من منذ حتى إلى قبل بعد في بين عن كل هذا ذلك حول خلال طوال نفس ذات مثل غد غدا أول ابتداء بدءا اعتبارا حلول قبيل لغاية \
     صلاة خطبة قداس دوري سوق مباراة مباريات صحيفة جريدة قناة عين موقع المصري روسيا رأي منتصف عطلة جلسة هجوم عشية غداة صبيحة زوال \
-    أيام يومي موعد إلا عدا باستثناء سوى أو أم ثم بل هو هي أن إن مع ليس ظهر ظهيرة";
+    أيام يومي موعد إلا عدا باستثناء سوى أو أم ثم بل هو هي أن إن مع ليس ظهر ظهيرة \
+    صادف صادفت يصادف تصادف وافق يوافق كان كانت يعد يعتبر أصبح شهد شهدت يشهد تشهد \
+    انتخابات مظاهرات تظاهرات احتجاجات مسيرات قصف غارات غارة مجزرة تفجير تفجيرات معارك أحداث زلزال محادثات مفاوضات اجتماع قمة لقاء جولة";
 /// Words that a day narrows: without it "not on Sunday" would become "not".
 const NARROWED: &str = "لا لن لم ليس ليست ليسوا غير دون إلا عدا سوى باستثناء فقط كل أسبوع أسبوعيا";
 /// Agencies in the brackets of a dateline.
-const AGENCIES: &str = "CNN AFP AP BBC DW RT DPA UPI Reuters رويترز فرانس برس سانا واس وام كونا بترا قنا الأناضول وكالات سبوتنيك شينخوا";
+const AGENCIES: &str =
+    "CNN AFP AP BBC DW RT DPA UPI Reuters رويترز فرانس برس سانا واس وام كونا بترا قنا الأناضول وكالات سبوتنيك شينخوا وفا معا واع سبأ";
 /// Letters of agencies in such brackets.
-const INITIALS: [&str; 2] = ["أفب", "دبأ"];
+const INITIALS: [&str; 6] = ["أفب", "افب", "دبأ", "دبا", "أشأ", "أب"];
+/// Agencies that stand behind the dash of a dateline without brackets: «دمشق-سانا».
+const BARE_AGENCIES: &str = "سانا رويترز واس وام كونا بترا قنا الأناضول سبوتنيك شينخوا وفا واع سبأ وكالات";
+/// Where news is written: a dateline of one of these needs no agency.
+const PLACES: &str = "دمشق حلب بيروت القاهرة الرياض جدة عمان بغداد أربيل الدوحة دبي أبوظبي الكويت المنامة مسقط صنعاء عدن غزة رام القدس \
+    الخرطوم تونس الجزائر الرباط طرابلس بنغازي نواكشوط لندن باريس واشنطن نيويورك موسكو أنقرة إسطنبول اسطنبول طهران برلين جنيف بروكسل فيينا";
+/// What opens a line that has no dateline, whatever dashes and colons follow.
+const BREAKING: &str = "عاجل فيديو بالفيديو صور بالصور شاهد خاص حصري مباشر";
 /// Verbs that name a speaker, without proclitics: what stands before a colon is then no dateline.
-const SAYING: &str = "قال قالت أكد أكدت أعلن أعلنت أضاف أضافت أوضح أوضحت كتب كتبت ذكر ذكرت صرح صرحت تابع تابعت أشار أشارت";
+const SAYING: &str = "قال قالت أكد أكدت أعلن أعلنت أضاف أضافت أوضح أوضحت كتب كتبت ذكر ذكرت صرح صرحت تابع تابعت أشار أشارت \
+    يقول تقول يؤكد تؤكد يعلن تعلن يضيف تضيف يوضح توضح يكتب تكتب يذكر تذكر يصرح تصرح يتابع تتابع يشير تشير يرى ترى يروي تروي";
 /// A bracketed agency stands within this many words and marks.
 const LONGEST_DATELINE: usize = 14;
 /// Words of a dateline without brackets, and of a line that is nothing but a byline.
 const LONGEST_BYLINE: usize = 6;
+/// Words of a place in a dateline.
+const SHORT_PLACE: usize = 3;
 
 fn among(list: &str, word: &str) -> bool {
     list.split_whitespace().any(|other| other == word)
@@ -74,31 +87,67 @@ impl<'a> Sentence<'a> {
         self.get(at).chars().any(char::is_numeric)
     }
 
-    /// Length of a dateline: an agency in brackets and a dash ("دبي (CNN) --"), or names with dashes and a colon
-    /// ("محمد السيد- سبق:").
+    /// Length of a dateline: an agency in brackets and a dash ("دبي (CNN) --"), one behind a dash ("دمشق-سانا"), a place and a
+    /// dash ("عمان- أعلنت"), or names and a colon ("محمد السيد- سبق- جدة:").
     fn dateline(&self) -> usize {
-        let (mut dash, mut spoken) = (false, 0);
+        if among(BREAKING, self.get(0)) {
+            return 0;
+        }
+        let (mut dashes, mut last, mut spoken, mut names) = (0, 0, 0, true);
         for at in 0..self.words.len().min(LONGEST_DATELINE) {
             if self.get(at) == ")" && self.is_dash(at + 1) && self.is_agency(at) {
-                return (at + 1..self.words.len()).find(|&i| !self.is_dash(i) && self.get(i) != ":").unwrap_or(self.words.len());
+                return self.behind_marks(at + 1);
             }
-            if self.has_digit(at) || in_list(SAYING, self.get(at)) {
+            let writer = at == 0 && matches!(self.get(0), "كتب" | "كتبت") && self.is_dash(1);
+            if in_list(SAYING, self.get(at)) && !writer {
                 return 0;
             }
-            if self.get(at) == ":" && dash && spoken <= LONGEST_BYLINE && !self.is_dash(at - 1) {
+            names &= !self.has_digit(at);
+            let few = names && spoken <= LONGEST_BYLINE;
+            if self.get(at) == ":" && few && at > 0 && !self.is_dash(at - 1) && self.is_source(at, dashes, last) {
+                return at + 1;
+            }
+            if few && self.is_dash(at) && among(BARE_AGENCIES, self.get(at + 1)) && spoken <= SHORT_PLACE && spoken > 0 {
+                return self.behind_marks(at + 2);
+            }
+            let place = among(PLACES, self.get(0)) && spoken <= SHORT_PLACE && !among(PLACES, self.get(at + 1));
+            if few && place && self.is_spaced_dash(at) && at > 0 && self.words[at - 1].end == self.words[at].start && at == spoken {
                 return at + 1;
             }
             spoken += usize::from(!self.words[at].mark);
-            dash |= at > 0 && self.is_spaced_dash(at);
+            if at > 0 && self.is_spaced_dash(at) {
+                (dashes, last) = (dashes + 1, at);
+            }
         }
         0
     }
 
-    /// Whether the bracket that closes `at` holds nothing but a news agency.
+    /// Whether what stands before the colon `at` is no speaker: two dashes or a place behind `last`, the last of `dashes`, or an
+    /// outlet in quotes behind a place or a dash.
+    fn is_source(&self, at: usize, dashes: usize, last: usize) -> bool {
+        let known = |i: usize| among(PLACES, self.get(i)) || among(AGENCIES, self.get(i));
+        let quoted = matches!(self.get(at - 1), "»" | "”" | "\"");
+        dashes > 1
+            || self.is_dash(1) && matches!(self.get(0), "كتب" | "كتبت")
+            || dashes == 1 && known(last + 1) && at - last <= 3
+            || quoted && (dashes == 1 || known(0))
+    }
+
+    /// The first word from `at` on that is neither a dash nor a colon.
+    fn behind_marks(&self, at: usize) -> usize {
+        (at..self.words.len()).find(|&i| !self.is_dash(i) && self.get(i) != ":").unwrap_or(self.words.len())
+    }
+
+    /// Whether the bracket that closes `at` holds nothing but news agencies.
     fn is_agency(&self, at: usize) -> bool {
         let Some(open) = (0..at).rev().find(|&i| self.get(i) == "(") else { return false };
-        let inside: Vec<&str> = (open + 1..at).filter(|&i| !self.words[i].mark).map(|i| self.get(i)).collect();
-        !inside.is_empty() && (inside.iter().all(|word| among(AGENCIES, word)) || INITIALS.contains(&inside.concat().as_str()))
+        let inside: Vec<usize> = (open + 1..at).filter(|&i| !self.words[i].mark || self.is_comma(i)).collect();
+        let agency = |part: &[usize]| {
+            let word = |&i: &usize| self.get(i);
+            let initials: String = part.iter().map(word).collect();
+            !part.is_empty() && (part.iter().map(word).all(|word| among(AGENCIES, word)) || INITIALS.contains(&initials.as_str()))
+        };
+        inside.split(|&i| self.is_comma(i)).all(agency)
     }
 
     /// Where a day that starts `at` ends, such as "مساء يوم الجمعة الماضي", and how many words name it.
@@ -126,11 +175,16 @@ impl<'a> Sentence<'a> {
         // Something must follow, and neither a bracket nor a dash nor a number may hold the day.
         let loose = self.words.get(next).is_some_and(|word| !word.mark) && (opened || !self.words[before].mark);
         let listed = |i: usize| WEEKDAYS.iter().any(|day| self.get(i).ends_with(day));
-        if !loose || in_list(HOLD, self.get(before)) || (next..next + 2).any(|i| self.has_digit(i) || listed(i)) {
+        let list = (next..next + 2).any(listed) || opened && before > 0 && listed(before - 1);
+        // "corresponding to", "the seventh of March": a date goes on.
+        let dated = matches!(self.get(next), "الموافق" | "المصادف") || self.get(next).starts_with("ال") && self.get(next + 1) == "من";
+        if !loose || list || dated || in_list(HOLD, self.get(before)) || (next..next + 2).any(|i| self.has_digit(i)) {
             return None;
         }
         let said = THAT.contains(&self.get(next)) && self.get(at) != "اليوم" && !HOMOGRAPHS.contains(&self.get(at));
+        // What an article follows may belong to the noun before the day: "elections last Sunday that".
         let past = self.get(end - 1) == "الماضي" || NEAR_DAYS.contains(&self.get(at)) && named > 1;
+        let past = past && !self.get(next).starts_with("ال");
         ((opened && closed) || said || past).then_some(at..next)
     }
 }
@@ -159,13 +213,15 @@ pub fn asides(text: &str, words: &[Word]) -> Vec<Range<usize>> {
     if left + 3 >= words.len() { Vec::new() } else { out }
 }
 
-/// Whether a line names writer, outlet or place alone: "لجين الأحمدي – متابعات".
+/// Whether a line names writer, outlet or place alone: "لجين الأحمدي – متابعات", "دمشق-سانا", "بيروت: «الشرق الأوسط»".
 pub fn is_byline(text: &str, words: &[Word]) -> bool {
     let sentence = Sentence { text, words };
     let spoken = words.iter().filter(|w| !w.mark).count();
-    let dash = (1..words.len()).any(|at| sentence.is_spaced_dash(at));
-    let plain = |at: usize| !words[at].mark || sentence.is_dash(at) || "()".contains(sentence.get(at));
-    spoken <= LONGEST_BYLINE && dash && (0..words.len()).all(|at| plain(at) && !sentence.has_digit(at))
+    let agency = |at: usize| [at.wrapping_sub(1), at + 1].iter().any(|&i| among(BARE_AGENCIES, sentence.get(i)));
+    let dash = (1..words.len()).any(|at| sentence.is_spaced_dash(at) || sentence.is_dash(at) && agency(at));
+    let outlet = among(PLACES, sentence.get(0)) && words.len() > 2 && sentence.get(words.len() - 1) == "»";
+    let plain = |at: usize| !words[at].mark || sentence.is_dash(at) || "()«»:".contains(sentence.get(at));
+    spoken <= LONGEST_BYLINE && (dash || outlet) && (0..words.len()).all(|at| plain(at) && !sentence.has_digit(at))
 }
 
 #[cfg(test)]
@@ -197,6 +253,20 @@ mod tests {
         assert_eq!(kept("محمد السيد- سبق- جدة: كشف حساب الإمارة عن الموعد"), "كشف حساب الإمارة عن الموعد");
         assert_eq!(kept("بيروت (أ.ف.ب) - انسحب الجيش من البلدة القديمة"), "انسحب الجيش من البلدة القديمة");
         assert_eq!(kept("دبي (CNN)-- الأربعاء، أعلنت الوزارة عن الحادث"), "الأربعاء، أعلنت الوزارة عن الحادث");
+        for dateline in [
+            "دمشق-سانا",
+            "دمشق -سانا-",
+            "عمان 12 آذار (بترا)-",
+            "الكويت - 12 - 3 (كونا) --",
+            "غزة (ا ف ب) -",
+            "باريس (أ ف ب، رويترز) -",
+            "كتب - أحمد محمد:",
+            "عمان-",
+            "دمشق «القدس العربي»:",
+            "أحمد علي - دمشق:",
+        ] {
+            assert_eq!(kept(&format!("{dateline} أعلنت الوزارة فتح الطريق")), "أعلنت الوزارة فتح الطريق", "{dateline}");
+        }
     }
 
     #[test]
@@ -214,6 +284,13 @@ mod tests {
             "تنص المادة (5) - من الدستور على أن الشعب مصدر السلطات",
             "حذرت منظمة الصحة العالمية (WHO) - في تقرير لها - من الوباء",
             "قالت النزيلة (غ،ع) - 27 عاما - إن الطعام كان جيدا",
+            "عاجل - وزير الدفاع الإسرائيلي: سنضرب كل مكان في غزة",
+            "وزير الخارجية الأردني - أيمن الصفدي: نرفض التهجير",
+            "بوتين - في موسكو: أوكرانيا قصفت المحطة أمس",
+            "يقول إبراهيم طه - بائع في السوق: إن الإقبال ضعيف",
+            "«أبو محمد»: سنبقى في المدينة حتى النصر",
+            "دمشق - طهران.. علاقات تتبدل بعد الحرب",
+            "طرطوس-اللاذقية طريق طويل بلا إنارة ليلا",
         ]);
     }
 
@@ -250,12 +327,17 @@ mod tests {
             "هل يلتقي ترامب وبوتين في هلسنكي الاثنين؟",
             "وتجذب المتاجر يوم الجمعة السوداء ملايين المتسوقين",
             "قال اليوم الوزير ما قاله في العام الماضي مرارا",
+            "فاز الحزب في انتخابات الأحد الماضي التي شهدت إقبالا",
+            "خرج الناس إلى مظاهرات يوم الجمعة الماضي الحاشدة في المدينة",
+            "وصل الوفد الروسي اليوم الخميس الموافق لعيد الاستقلال إلى دمشق",
+            "يقام المعرض أيام الخميس، الجمعة، السبت، بمشاركة دولية واسعة",
+            "صادف يوم الأحد الماضي ذكرى رحيل الشاعر في بلدته",
         ]);
     }
 
     #[test]
     fn bylines() {
-        for text in ["لجين الأحمدي – متابعات", "عين اليوم – أنقرة", "محمد الغشام - عين اليوم"]
+        for text in ["لجين الأحمدي – متابعات", "عين اليوم – أنقرة", "محمد الغشام - عين اليوم", "نيويورك-سانا", "بيروت: «الشرق الأوسط»"]
         {
             assert!(is_byline(text, &words(text)), "{text}");
         }
