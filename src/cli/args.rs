@@ -319,8 +319,8 @@ impl AnalyzeArgs {
         let entities = self.target.iter().map(|t| target(t, StanceKind::Entity));
         let claims = self.claim.iter().map(|c| target(c, StanceKind::Claim));
         let targets: Vec<_> = entities.chain(claims).collect();
-        if targets.iter().any(|t| t.text.is_empty()) {
-            anyhow::bail!("--target and --claim need a text");
+        if targets.iter().any(|t| !t.text.chars().any(char::is_alphanumeric)) {
+            anyhow::bail!("--target and --claim need a word");
         }
         let tasks =
             Tasks { topics: has(Task::Topics), stance: has(Task::Stance), entities: has(Task::Entities), summary: has(Task::Summary) };

@@ -1,5 +1,6 @@
 //! `mujaz bench`: how fast this machine is, and where the time goes.
 
+use super::apart::keep_apart;
 use super::args::BenchArgs;
 use super::exit::{ExitStatus, say};
 use crate::analyzer::{Analyzer, Options, Tasks};
@@ -75,7 +76,8 @@ struct StageShare {
 }
 
 pub fn run(args: &BenchArgs) -> anyhow::Result<ExitStatus> {
-    let articles = articles(args)?;
+    keep_apart(&args.inputs, &[args.rows.as_deref(), args.json.as_deref()])?;
+    let (articles, any_bad) = articles(args)?;
     let threads = args.computing.threads();
     let config = Config::parse(&args.model.open()?.config, &args.model.to_string())?;
     let tasks = Tasks::of(&config.mujaz()?.heads);
@@ -89,7 +91,10 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitStatus> {
         model: config.mujaz()?.name.clone(),
         layers: config.num_hidden_layers,
         hidden: config.hidden_size,
-        kernel: analyzer.model().kernel.map_or_else(|| format!("candle on {:?}", args.computing.device), |k| k.to_string()),
+        kernel: analyzer
+            .model()
+            .kernel
+            .map_or_else(|| format!("candle on {}", super::device_name(analyzer.model(), &args.computing.device)), |k| k.to_string()),
         threads,
         batch_tokens: args.batch_tokens as usize,
         articles: articles.len(),
@@ -103,27 +108,31 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitStatus> {
         serde_json::to_writer_pretty(file, &report)?;
     }
     print(&report)?;
-    Ok(ExitStatus::Success)
+    Ok(if any_bad { ExitStatus::BadRecords } else { ExitStatus::Success })
 }
 
-fn articles(args: &BenchArgs) -> anyhow::Result<Vec<Article>> {
+/// The articles to measure with, and whether there were bad records among them.
+fn articles(args: &BenchArgs) -> anyhow::Result<(Vec<Article>, bool)> {
     let limit = args.articles as usize;
     if args.inputs.is_empty() {
         let sample = |i: usize| data::text::article(i.to_string(), SAMPLES[i % SAMPLES.len()]);
-        return Ok((0..limit).map(sample).collect());
+        return Ok(((0..limit).map(sample).collect(), false));
     }
-    let mut found = Vec::new();
+    let (mut found, mut any_bad) = (Vec::new(), false);
     for record in Inputs::open(&args.inputs)? {
         match record? {
             Ok(article) => found.push(article),
-            Err(bad) => say(bad),
+            Err(bad) => {
+                say(bad);
+                any_bad = true;
+            }
         }
         if found.len() == limit {
             break;
         }
     }
     anyhow::ensure!(!found.is_empty(), "no article to measure with");
-    Ok(found)
+    Ok((found, any_bad))
 }
 
 fn encoder_pass(analyzer: &Analyzer, articles: &[Article], threads: usize, args: &BenchArgs) -> anyhow::Result<EncoderPass> {

@@ -1,5 +1,6 @@
 //! `mujaz check`.
 
+use super::apart::keep_apart;
 use super::args::CheckArgs;
 use super::exit::{ExitStatus, verdict};
 use crate::data::labelled::{LabelMap, read_placed};
@@ -7,17 +8,15 @@ use crate::eval::check::{Expected, Finding, Severity, check};
 use crate::model::Config;
 use anyhow::Context;
 use serde_json::json;
-use std::collections::HashSet;
 use std::io::Write;
 
-/// Pieces of a word of Arabic news, about: what turns a window's pieces into words for the length note.
-const PIECES_A_WORD: f64 = 1.5;
-
 pub fn run(args: CheckArgs) -> anyhow::Result<ExitStatus> {
+    keep_apart(&args.data, &[args.json.as_deref()])?;
     let map = args.map.as_deref().map(LabelMap::read).transpose()?.unwrap_or_default();
     let (records, bad) = read_placed(&args.data, &map)?;
     let files = args.model.open()?;
-    let expected = expected(&Config::parse(&files.config, &args.model.to_string())?, args.any_label)?;
+    let known = Expected::of(Config::parse(&files.config, &args.model.to_string())?.mujaz()?);
+    let expected = if args.any_label { Expected { window_words: known.window_words, ..Expected::default() } } else { known };
     let unreadable = bad.into_iter().map(|record| Finding {
         severity: Severity::Error,
         kind: "unreadable".into(),
@@ -52,20 +51,4 @@ fn print(found: &[Finding], summary: &str) -> std::io::Result<()> {
         writeln!(out, "{severity} [{}] {}", finding.kind, finding.message)?;
     }
     writeln!(out, "{summary}")
-}
-
-fn expected(config: &Config, any_label: bool) -> anyhow::Result<Expected> {
-    let mujaz = config.mujaz()?;
-    let window_words = (mujaz.window as f64 / PIECES_A_WORD) as usize;
-    if any_label {
-        return Ok(Expected { topics: HashSet::new(), entities: HashSet::new(), stance: HashSet::new(), window_words });
-    }
-    let heads = &mujaz.heads;
-    let entities = heads.entities.iter().flat_map(|h| &h.labels).filter_map(|l| l.split_once('-')).map(|(_, kind)| kind.to_string());
-    Ok(Expected {
-        topics: heads.topics.iter().flat_map(|h| &h.labels).map(|l| l.label.clone()).collect(),
-        entities: entities.collect(),
-        stance: heads.stance.iter().flat_map(|h| &h.labels).cloned().collect(),
-        window_words,
-    })
 }

@@ -1,13 +1,16 @@
 //! `mujaz evaluate`.
 
+use super::apart::keep_apart;
 use super::args::EvaluateArgs;
 use super::exit::{ExitStatus, say, verdict};
 use super::progress::counter;
 use crate::analyzer::{Analyzer, Options, Tasks};
 use crate::data::labelled::{LabelMap, Labelled, read};
-use crate::data::{Analysis, Article};
+use crate::data::{Analysis, Article, StanceKind};
+use crate::eval::check::Expected;
 use crate::eval::detail::Detail;
 use crate::eval::score::{Answers, Row};
+use crate::model::config::Mujaz;
 use crate::model::{Config, Source};
 use crate::pipeline;
 use crate::report::evaluation::{self, Difference, Scores};
@@ -15,12 +18,16 @@ use crate::tasks::stance::Target;
 use anyhow::Context;
 use rayon::prelude::*;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::io::Write;
 
 /// Articles that go to the model together.
 const GROUP: usize = 16;
+/// Tasks that a gate may name: those of the table, without spaces.
+const GATED: [&str; 5] = ["entities", "topics", "stance-claim", "stance-entity", "summary"];
 
 pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitStatus> {
+    keep_apart(&args.data, &[args.json.as_deref(), args.html.as_deref()])?;
     let map = args.map.as_deref().map(LabelMap::read).transpose()?.unwrap_or_default();
     let gates = args.min_f1.iter().map(|g| gate(g)).collect::<anyhow::Result<Vec<_>>>()?;
     let (truth, bad) = read(&args.data, &map)?;
@@ -39,7 +46,15 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitStatus> {
         "the records have no labels; evaluate needs topics, entities, stance or summary fields, or a CoNLL file (.conll, .bio, .iob)"
     );
     let models = if args.model.is_empty() { vec![Source::Bundled] } else { args.model.clone() };
-    let tasks = models.iter().try_fold(labelled, with_heads)?;
+    let configs = models.iter().map(config).collect::<anyhow::Result<Vec<Mujaz>>>()?;
+    let tasks = models.iter().zip(&configs).try_fold(labelled, with_heads)?;
+    for (task, least) in &gates {
+        let scored = is_scored(task, tasks, &truth);
+        anyhow::ensure!(scored, "--min-f1 {task}={least}: the data has no labels for {task:?}, or the model has no head for it");
+    }
+    for (what, label) in unknown_labels(&configs, &truth) {
+        say(format_args!("{what} {label:?} is none of the model's labels; map it with --map"));
+    }
     let options = Options {
         tasks,
         summary_words: usize::from(args.summaries.summary_words),
@@ -97,10 +112,30 @@ fn print(scores: &[Scores], comparison: &[Difference]) -> std::io::Result<()> {
     Ok(())
 }
 
+fn config(source: &Source) -> anyhow::Result<Mujaz> {
+    Ok(Config::parse(&source.open()?.config, &source.to_string())?.mujaz()?.clone())
+}
+
+/// Labels that a model cannot give, each once.
+fn unknown_labels<'a>(models: &[Mujaz], truth: &'a [Labelled]) -> BTreeSet<(&'static str, &'a str)> {
+    models.iter().map(Expected::of).flat_map(|known| truth.iter().flat_map(move |t| known.unknown(t))).collect()
+}
+
+/// Whether the table will have rows of a task.
+fn is_scored(gated: &str, tasks: Tasks, truth: &[Labelled]) -> bool {
+    let stance = |kind| tasks.stance && truth.iter().flat_map(|t| t.stance.iter().flatten()).any(|(target, _)| target.kind == kind);
+    match gated {
+        "entities" => tasks.entities,
+        "topics" => tasks.topics,
+        "summary" => tasks.summary,
+        "stance-claim" => stance(StanceKind::Claim),
+        _ => stance(StanceKind::Entity),
+    }
+}
+
 /// The tasks that the model has a head for; what is left out is said.
-fn with_heads(tasks: Tasks, source: &Source) -> anyhow::Result<Tasks> {
-    let config = Config::parse(&source.open()?.config, &source.to_string())?;
-    let has = Tasks::of(&config.mujaz()?.heads);
+fn with_heads(tasks: Tasks, (source, config): (&Source, &Mujaz)) -> anyhow::Result<Tasks> {
+    let has = Tasks::of(&config.heads);
     for name in tasks.missing_in(has) {
         say(format_args!("{source} has no head for {name}; the data's {name} labels are passed by"));
     }
@@ -159,12 +194,12 @@ fn table(out: &mut impl Write, rows: &[Row]) -> std::io::Result<()> {
 /// A gate names a task and stands for its first measure.
 fn gate(given: &str) -> anyhow::Result<(String, f64)> {
     let parsed = given.split_once('=').and_then(|(task, least)| Some((task.to_string(), least.parse::<f64>().ok()?)));
-    parsed.filter(|(_, least)| (0.0..=1.0).contains(least)).with_context(|| {
-        format!(
-            "--min-f1 {given:?}: expected TASK=NUMBER with a number from 0 to 1, for example entities=0.8 \
-             (tasks: entities, topics, stance-claim, stance-entity, summary)"
-        )
-    })
+    let (task, least) = parsed.filter(|(_, least)| (0.0..=1.0).contains(least)).with_context(|| {
+        let tasks = GATED.join(", ");
+        format!("--min-f1 {given:?}: expected TASK=NUMBER with a number from 0 to 1, for example entities=0.8 (tasks: {tasks})")
+    })?;
+    anyhow::ensure!(GATED.contains(&task.as_str()), "--min-f1 {given:?}: no task {task:?}; the tasks are {}", GATED.join(", "));
+    Ok((task, least))
 }
 
 /// Gates that the scores do not reach.

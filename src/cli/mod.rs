@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 mod analyze;
+mod apart;
 mod args;
 mod bench;
 mod check;
@@ -9,7 +10,9 @@ mod exit;
 mod model;
 mod progress;
 mod render;
+mod resume;
 
+use crate::model::{Device, Model};
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -33,4 +36,15 @@ pub fn main() -> ExitCode {
 /// The command line, for the generated reference.
 pub fn command() -> clap::Command {
     <args::Args as clap::CommandFactory>::command()
+}
+
+/// The device that a model computes on: what `auto` came to.
+fn device_name(model: &Model, asked: &Device) -> String {
+    match asked {
+        _ if model.kernel.is_some() => "cpu".to_string(),
+        Device::Auto if cfg!(feature = "cuda") => "cuda:0".to_string(),
+        Device::Auto | Device::Metal => "metal".to_string(),
+        Device::Cuda(number) => format!("cuda:{number}"),
+        Device::Cpu | Device::CandleCpu => "cpu".to_string(),
+    }
 }

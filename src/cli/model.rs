@@ -2,8 +2,8 @@
 
 use super::args::ModelAction;
 use super::exit::ExitStatus;
-use crate::analyzer::{Analyzer, Options, Tasks};
-use crate::data::Article;
+use crate::analyzer::{Analyzer, Options, Tasks, target};
+use crate::data::{Analysis, Article, StanceKind};
 use crate::kernels::{Kernel, Precision};
 use crate::model::heads::Heads;
 use crate::model::weights::Weights;
@@ -72,10 +72,13 @@ fn pull(source: &Source) -> anyhow::Result<ExitStatus> {
     Ok(ExitStatus::Success)
 }
 
-/// Tensors of heads that the configuration leaves unused.
+/// Tensors of heads that the configuration leaves unused; an error for one that holds what is no number.
 fn unused_heads(source: &Source, config: &Config, has_adapter: bool) -> anyhow::Result<Vec<String>> {
     let files = source.open()?;
     let weights = Weights::parse(&files.weights, &source.to_string())?;
+    if let Some(name) = weights.not_finite() {
+        anyhow::bail!("tensor {name} of {source} holds NaN or infinity; was it saved from a training run that diverged?");
+    }
     Heads::load(&weights, config, Kernel::choose(None).map_err(anyhow::Error::msg)?.exact())?;
     let mut unread = weights.unread();
     unread.retain(|name| !has_adapter || !name.starts_with("heads.stance.adapter."));
@@ -121,8 +124,30 @@ fn verify(source: &Source) -> anyhow::Result<ExitStatus> {
         }
     }
     let tasks = Tasks::of(&used.config.mujaz()?.heads);
-    let analyzer = Analyzer::load(source, &Device::Cpu, Options { tasks, ..Options::default() })?;
-    let analysis = analyzer.analyze(&Article::new(sentence))?;
-    writeln!(out, "{}", serde_json::to_string(&analysis)?)?;
+    // Main entities and whole sentences first; then a claim, an entity that the sentence names, one that it does not, and cuts.
+    let mut options = Options { tasks, ..Options::default() };
+    let plain = Analyzer::load(source, &Device::Cpu, options.clone())?;
+    options.targets = vec![
+        target("روسيا تدعم وقف إطلاق النار", StanceKind::Claim),
+        target("سيرغي لافروف", StanceKind::Entity),
+        target("الأمم المتحدة", StanceKind::Entity),
+    ];
+    options.summary_cuts = true;
+    for analyzer in [plain, Analyzer::load(source, &Device::Cpu, options)?] {
+        let analysis = analyzer.analyze(&Article::new(sentence))?;
+        writeln!(out, "{}", serde_json::to_string(&analysis)?)?;
+        if let Some((task, _)) = scores(&analysis).find(|(_, score)| !score.is_finite()) {
+            anyhow::bail!("{source} gives {task} scores that are no numbers");
+        }
+    }
     Ok(ExitStatus::Success)
+}
+
+/// Every score of an analysis and its task.
+fn scores(analysis: &Analysis) -> impl Iterator<Item = (&'static str, f32)> {
+    let topics = analysis.topics.iter().flatten().map(|topic| ("topics", topic.score));
+    let entities = analysis.entities.iter().flatten().map(|entity| ("entities", entity.score));
+    let stance = analysis.stance.iter().flatten().map(|stance| stance.scores);
+    let stance = stance.flat_map(|s| [s.favor, s.against, s.neutral, s.unrelated]).map(|score| ("stance", score));
+    topics.chain(entities).chain(stance)
 }

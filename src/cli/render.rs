@@ -1,5 +1,6 @@
 //! `mujaz render`.
 
+use super::apart::keep_apart;
 use super::args::RenderArgs;
 use super::exit::{ExitStatus, say};
 use crate::data::{BadRecord, JsonlReader};
@@ -12,7 +13,10 @@ use std::io::{BufReader, BufWriter, Read};
 use std::path::Path;
 
 pub fn run(args: RenderArgs) -> anyhow::Result<ExitStatus> {
-    anyhow::ensure!(args.output.extension().is_some_and(|e| e == "html"), "the output's name must end in .html");
+    anyhow::ensure!(args.output.extension().is_some_and(|e| e.eq_ignore_ascii_case("html")), "the output's name must end in .html");
+    // An earlier page is replaced only by a whole one.
+    let draft = args.output.with_extension("html.part");
+    keep_apart(std::slice::from_ref(&args.results), &[Some(&args.output), Some(&draft)])?;
     let source = args.results.display().to_string();
     let input: Box<dyn Read> = if source == "-" {
         Box::new(std::io::stdin())
@@ -20,8 +24,6 @@ pub fn run(args: RenderArgs) -> anyhow::Result<ExitStatus> {
         Box::new(File::open(&args.results).with_context(|| format!("cannot read {source}"))?)
     };
     let config = Config::parse(&crate::model::Source::Bundled.open()?.config, "bundled")?;
-    // An earlier page is replaced only by a whole one.
-    let draft = args.output.with_extension("html.part");
     let result = draw(&args, input, source, &draft, &config);
     if result.is_err() {
         let _ = std::fs::remove_file(&draft);

@@ -1,7 +1,7 @@
 //! CoNLL files: one token a line, its tag in the last column, a blank line between sentences.
 
 use super::labelled::{GoldEntity, Labelled};
-use crate::data::Article;
+use crate::data::{Article, BadRecord};
 use crate::error::Error;
 use crate::eval::spans::{Policy, spans_of};
 use std::path::Path;
@@ -9,18 +9,35 @@ use std::path::Path;
 /// Tokens that are gathered into one article where the file does not mark documents.
 const ARTICLE_TOKENS: usize = 150;
 
+/// Articles with the lines that they begin on, and bad lines.
+type Found = (Vec<(u64, Labelled)>, Vec<BadRecord>);
+
 /// Tokens and tags of a sentence.
 type Sentence<'a> = Vec<(&'a str, &'a str)>;
 
+/// Sentences, and the line that they begin on.
+type Placed<'a> = (u64, Vec<Sentence<'a>>);
+
+/// What a line says.
+enum Line<'a> {
+    Token(&'a str, &'a str),
+    /// `# sent_id = 1`, as in Universal Dependencies.
+    Comment,
+    Blank,
+    Document,
+}
+
 /// Read a file, each article with the line that it begins on: tab or space, CRLF, BOM, `-DOCSTART-`. Sentences become
-/// the lines of articles. The scheme is IOB2, or IOB1 where the whole file is written in it; `repaired` holds the
-/// entities as conlleval reads them.
-pub fn read(path: &Path) -> Result<Vec<(u64, Labelled)>, Error> {
-    let content = std::fs::read_to_string(path).map_err(|source| Error::file(path, source))?;
+/// the lines of articles; one with a bad line is left out. The scheme is IOB2, or IOB1 where the whole file is written in
+/// it; `repaired` holds the entities as conlleval reads them.
+pub fn read(path: &Path) -> Result<Found, Error> {
+    let content = std::fs::read(path).map_err(|source| Error::file(path, source))?;
     let source = path.display().to_string();
-    let articles = articles(path, &content)?;
+    let (articles, flaws) = articles(content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&content));
     let policy = if is_iob1(articles.iter().flat_map(|a| &a.1)) { Policy::Repair } else { Policy::Strict };
-    Ok(articles.into_iter().map(|(first, article)| (first, build(&article, format!("{source}:{first}"), policy))).collect())
+    let bad = flaws.into_iter().map(|(line, reason)| BadRecord { source: source.clone(), line, reason }).collect();
+    let good = articles.into_iter().map(|(first, article)| (first, build(&article, format!("{source}:{first}"), policy))).collect();
+    Ok((good, bad))
 }
 
 /// IOB1 writes `B-` only between adjacent spans of one type: some spans begin with `I-`, and no `B-` stands elsewhere.
@@ -42,52 +59,60 @@ fn is_iob1<'a>(sentences: impl Iterator<Item = &'a Sentence<'a>>) -> bool {
     opened
 }
 
-fn articles<'a>(path: &Path, content: &'a str) -> Result<Vec<(u64, Vec<Sentence<'a>>)>, Error> {
-    let mut out = Vec::new();
-    let mut article: Vec<Sentence<'a>> = Vec::new();
-    let mut sentence: Sentence<'a> = Vec::new();
-    let mut first = 1;
-    let mut close = |article: &mut Vec<Sentence<'a>>, first: u64| {
-        if !article.is_empty() {
-            out.push((first, std::mem::take(article)));
-        }
-    };
-    for (number, line) in content.trim_start_matches('\u{feff}').lines().enumerate() {
-        // A token between tabs may hold spaces.
-        let tabs = line.contains('\t');
-        let mut columns =
-            line.split(if tabs { '\t' } else { ' ' }).map(|column| column.trim_matches(' ')).filter(|column| !column.is_empty());
-        match (columns.next(), columns.next_back()) {
-            (Some("-DOCSTART-"), _) => close(&mut article, first),
-            (Some(token), Some(tag)) => {
-                if tag != "O" && !tag.starts_with("B-") && !tag.starts_with("I-") {
-                    let reason = format!("line {}: {tag:?} is no BIO tag; the last column must hold O, B-TYPE or I-TYPE", number + 1);
-                    return Err(Error::input(path, reason));
-                }
-                if article.is_empty() && sentence.is_empty() {
-                    first = number as u64 + 1;
+/// Articles with their first lines, and bad lines with what is wrong.
+fn articles(content: &[u8]) -> (Vec<Placed<'_>>, Vec<(u64, String)>) {
+    let (mut out, mut flaws) = (Vec::new(), Vec::new());
+    let (mut article, mut sentence) = (Vec::new(), Sentence::new());
+    let (mut first, mut begin, mut whole) = (1, 1, true);
+    let ending: [&[u8]; 2] = [b"", b"-DOCSTART-"];
+    for (number, line) in (1..).zip(content.split(|&b| b == b'\n').chain(ending)) {
+        let line = parse(line.strip_suffix(b"\r").unwrap_or(line));
+        match line {
+            Ok(Line::Comment) => continue,
+            Ok(Line::Token(token, tag)) => {
+                if sentence.is_empty() {
+                    begin = number;
                 }
                 sentence.push((token, tag));
                 continue;
             }
-            (Some(token), None) => {
-                let reason = format!("line {}: the token {token:?} has no tag", number + 1);
-                return Err(Error::input(path, reason));
+            Err(reason) => {
+                flaws.push((number, reason));
+                whole = false;
+                continue;
             }
-            (None, _) => {}
+            Ok(Line::Blank | Line::Document) => {}
         }
-        if !sentence.is_empty() {
-            article.push(std::mem::take(&mut sentence));
+        let ended = std::mem::take(&mut sentence);
+        if std::mem::replace(&mut whole, true) && !ended.is_empty() {
+            if article.is_empty() {
+                first = begin;
+            }
+            article.push(ended);
         }
-        if article.iter().map(Vec::len).sum::<usize>() >= ARTICLE_TOKENS {
-            close(&mut article, first);
+        let full = article.iter().map(Vec::len).sum::<usize>() >= ARTICLE_TOKENS;
+        if !article.is_empty() && (full || matches!(line, Ok(Line::Document))) {
+            out.push((first, std::mem::take(&mut article)));
         }
     }
-    if !sentence.is_empty() {
-        article.push(sentence);
+    (out, flaws)
+}
+
+fn parse(line: &[u8]) -> Result<Line<'_>, String> {
+    let invalid = |e: std::str::Utf8Error| format!("invalid UTF-8 after {} bytes; convert the file to UTF-8", e.valid_up_to());
+    let line = std::str::from_utf8(line).map_err(invalid)?;
+    // A token between tabs may hold spaces.
+    let tabs = line.contains('\t');
+    let mut columns = line.split(if tabs { '\t' } else { ' ' }).map(|column| column.trim_matches(' ')).filter(|column| !column.is_empty());
+    let is_tag = |tag: &str| tag == "O" || tag.starts_with("B-") || tag.starts_with("I-");
+    match (columns.next(), columns.next_back()) {
+        (None, _) => Ok(Line::Blank),
+        (Some("-DOCSTART-"), _) => Ok(Line::Document),
+        (Some(token), Some(tag)) if is_tag(tag) => Ok(Line::Token(token, tag)),
+        _ if line.starts_with("# ") => Ok(Line::Comment),
+        (Some(_), Some(tag)) => Err(format!("{tag:?} is no BIO tag; the last column must hold O, B-TYPE or I-TYPE")),
+        (Some(token), None) => Err(format!("the token {token:?} has no tag")),
     }
-    close(&mut article, first);
-    Ok(out)
 }
 
 fn build(sentences: &[Sentence<'_>], id: String, policy: Policy) -> Labelled {
@@ -130,7 +155,7 @@ mod tests {
         let head = "\u{feff}-DOCSTART- O\r\n\r\nزار\tO\r\nسيرغي\tI-PER\r\nلافروف\tI-PER\r\nحلب\tI-LOC\r\n\r\n-DOCSTART-\tO\r\n\r\n";
         let surfaces = |tail: &str| {
             std::fs::write(&folder, format!("{head}{tail}")).expect("writes");
-            let all = read(&folder).expect("reads");
+            let (all, _) = read(&folder).expect("reads");
             assert_eq!(all.iter().map(|a| a.0).collect::<Vec<_>>(), [3, 10]);
             let record = &all[0].1;
             let show = |found: &Option<Vec<GoldEntity>>| {
@@ -142,8 +167,23 @@ mod tests {
         let both = ["سيرغي لافروف".to_string(), "حلب".to_string()];
         assert_eq!(surfaces("وصل O\r\n"), (both.to_vec(), both.to_vec()), "IOB1");
         assert_eq!(surfaces("غزة B-LOC\r\n"), (vec![], both.to_vec()), "IOB2 with stray I- tags");
-        std::fs::write(&folder, "زار PERSON\n").expect("writes");
-        assert!(read(&folder).is_err_and(|e| e.to_string().contains("no BIO tag")));
         std::fs::remove_file(&folder).expect("removes");
+    }
+
+    #[test]
+    fn bad_lines_cost_their_sentence_and_comments_nothing() {
+        let path = std::env::temp_dir().join(format!("mujaz-conll-bad-{}", std::process::id()));
+        let mut content = "# sent_id = 1\n# text = زار حلب\nزار O\nحلب B-LOC\n\n# O\n\nعاد O\nكيري PERSON\nكيري\n\n".as_bytes().to_vec();
+        content.extend(b"\xc7\xe1 O\n\n");
+        content.extend("وصل O".as_bytes());
+        std::fs::write(&path, content).expect("writes");
+        let (good, bad) = read(&path).expect("reads");
+        std::fs::remove_file(&path).expect("removes");
+        assert_eq!(good.len(), 1);
+        assert_eq!((good[0].0, good[0].1.article.text.as_str()), (3, "زار حلب\n#\nوصل"), "a number sign with a tag is a token");
+        assert_eq!(bad.iter().map(|b| b.line).collect::<Vec<_>>(), [9, 10, 12]);
+        for (bad, wanted) in bad.iter().zip(["\"PERSON\" is no BIO tag", "has no tag", "invalid UTF-8"]) {
+            assert!(bad.reason.contains(wanted), "{bad}");
+        }
     }
 }

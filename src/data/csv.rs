@@ -1,37 +1,31 @@
 //! CSV with a header row that has a `text` column; other columns pass through.
+//!
+//! The `csv` crate reads on where a quote is missing and makes one field of all rows up to the next quote. Here such a row is
+//! bad, and those behind it are read.
 
 use super::article::Article;
-use super::input::{BadRecord, Record};
+use super::input::{BadRecord, Record, repeated};
 use crate::error::Error;
 use serde_json::{Map, Value};
-use std::collections::VecDeque;
-use std::io::Read;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io::{BufRead, Cursor, ErrorKind};
+use std::sync::Arc;
 
 /// Rows of a CSV file as records.
-pub struct CsvReader<R: Read> {
-    rows: csv::ByteRecordsIntoIter<Lines<R>>,
-    begun: Begun,
+pub struct CsvReader<R> {
+    rows: Rows<R>,
     columns: Vec<String>,
     source: Arc<str>,
 }
 
-impl<R: Read> CsvReader<R> {
-    /// Read the header; an error when it has no `text` column.
+impl<R: BufRead> CsvReader<R> {
+    /// Read the header; an error when it has no `text` column, or a column twice.
     pub fn new(input: R, source: impl Into<Arc<str>>) -> Result<Self, Error> {
         let source = source.into();
-        let begun = Begun::default();
-        let lines = Lines { inner: input, begun: Arc::clone(&begun), offset: 0, line: 1, fresh: true };
-        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(lines);
-        let header = reader.byte_headers().map_err(|e| Error::input(&*source, format!("the header row cannot be read: {e}")))?;
-        let columns: Vec<String> = header
-            .iter()
-            .enumerate()
-            .map(|(i, name)| {
-                let name = if i == 0 { name.strip_prefix(b"\xef\xbb\xbf").unwrap_or(name) } else { name };
-                String::from_utf8_lossy(name).trim().to_string()
-            })
-            .collect();
+        let mut rows = Rows { input, again: Cursor::default(), line: 0 };
+        let first = rows.next_row().map_err(|error| Error::file(&*source, error))?;
+        let header = first.map_or(Ok(Vec::new()), |(_, fields)| fields);
+        let header = header.map_err(|reason| Error::input(&*source, format!("the header row cannot be read: {reason}")))?;
+        let columns: Vec<String> = header.iter().map(|name| String::from_utf8_lossy(name).trim().to_string()).collect();
         if !columns.iter().any(|c| c == "text") {
             let found = columns.join(", ");
             return Err(Error::input(
@@ -39,78 +33,240 @@ impl<R: Read> CsvReader<R> {
                 format!("no column named \"text\" (found: {found}); rename the column that holds the article"),
             ));
         }
-        Ok(Self { rows: reader.into_byte_records(), begun, columns, source })
-    }
-
-    /// The line on which a row begins. The reader's own count stands still before CRLF and blank lines.
-    fn line(&self, place: &csv::Position) -> u64 {
-        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        while begun.front().is_some_and(|&(offset, _)| offset < place.byte()) {
-            begun.pop_front();
+        if let Some(name) = repeated(columns.iter().map(String::as_str)) {
+            return Err(Error::input(&*source, format!("two columns are named \"{name}\"; rename or drop one")));
         }
-        begun.front().map_or(place.line(), |&(_, line)| line)
+        Ok(Self { rows, columns, source })
     }
 
-    fn parse(&self, row: &csv::ByteRecord, line: u64) -> Result<Article, String> {
+    fn parse(&self, row: Vec<Vec<u8>>, line: u64) -> Result<Article, String> {
         if row.len() != self.columns.len() {
             return Err(format!("{} fields in a table of {} columns; check the quotes", row.len(), self.columns.len()));
         }
         let mut fields = Map::new();
         for (name, value) in self.columns.iter().zip(row) {
-            let value = std::str::from_utf8(value).map_err(|_| format!("invalid UTF-8 in column \"{name}\"; convert the file to UTF-8"))?;
+            let value = String::from_utf8(value).map_err(|_| format!("invalid UTF-8 in column \"{name}\"; convert the file to UTF-8"))?;
             if !(value.is_empty() && matches!(name.as_str(), "id" | "title")) {
-                fields.insert(name.clone(), Value::String(value.to_string()));
+                fields.insert(name.clone(), Value::String(value));
             }
         }
         Article::from_json(Value::Object(fields), &self.source, line)
     }
 }
 
-/// Where lines with anything on them begin: bytes from the start, and numbers from 1.
-type Begun = Arc<Mutex<VecDeque<(u64, u64)>>>;
-
-/// Notes the beginnings of lines that are read through it.
-struct Lines<R> {
-    inner: R,
-    begun: Begun,
-    offset: u64,
-    line: u64,
-    /// Whether nothing of the line was read yet.
-    fresh: bool,
-}
-
-impl<R: Read> Read for Lines<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        for &byte in &buffer[..count] {
-            match byte {
-                b'\n' => (self.line, self.fresh) = (self.line + 1, true),
-                b'\r' => {}
-                _ if self.fresh => {
-                    begun.push_back((self.offset, self.line));
-                    self.fresh = false;
-                }
-                _ => {}
-            }
-            self.offset += 1;
-        }
-        Ok(count)
-    }
-}
-
-impl<R: Read> Iterator for CsvReader<R> {
+impl<R: BufRead> Iterator for CsvReader<R> {
     type Item = Result<Record, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let bad = |line, reason| BadRecord { source: self.source.to_string(), line, reason };
-        Some(match self.rows.next()? {
-            Ok(row) => {
-                let line = row.position().map_or(0, |place| self.line(place));
-                Ok(self.parse(&row, line).map_err(|reason| bad(line, reason)))
+        let (line, row) = match self.rows.next_row() {
+            Ok(row) => row?,
+            Err(error) => return Some(Err(Error::file(&*self.source, error))),
+        };
+        let article = row.and_then(|row| self.parse(row, line));
+        Some(Ok(article.map_err(|reason| BadRecord { source: self.source.to_string(), line, reason })))
+    }
+}
+
+/// The line of a row, and its fields or what is wrong with it.
+type Row = (u64, Result<Vec<Vec<u8>>, String>);
+
+/// Rows as they stand in a file.
+struct Rows<R> {
+    input: R,
+    /// Lines read in vain for the end of a quoted field, to be read again as rows.
+    again: Cursor<Vec<u8>>,
+    /// Line ends before the next line.
+    line: u64,
+}
+
+impl<R: BufRead> Rows<R> {
+    /// The next row; blank lines are none. One with a wrong quote ends with the line where the quoted field begins.
+    fn next_row(&mut self) -> std::io::Result<Option<Row>> {
+        let mut bytes = Vec::new();
+        let first = loop {
+            bytes.clear();
+            let line = self.line + 1;
+            if !self.read_line(&mut bytes)? {
+                return Ok(None);
             }
-            Err(error) if error.is_io_error() => Err(Error::input(&*self.source, error.to_string())),
-            Err(error) => Ok(Err(bad(error.position().map_or(0, |place| self.line(place)), error.to_string()))),
-        })
+            if line == 1 && bytes.starts_with(b"\xef\xbb\xbf") {
+                bytes.drain(..3);
+            }
+            if bytes.iter().any(|byte| !matches!(byte, b'\r' | b'\n')) {
+                break line;
+            }
+        };
+        let mut fields = Fields::default();
+        let (mut at, mut line) = (0, first);
+        // Where the last quoted field begins, and where that line ends.
+        let (mut opened, mut behind) = (first, None);
+        loop {
+            for &byte in &bytes[at..] {
+                if fields.place == Place::Start && byte == b'"' {
+                    (opened, behind) = (line, None);
+                }
+                if !fields.take(byte) {
+                    let place = if line == opened { String::new() } else { format!(" in line {line}") };
+                    let reason = format!("a field goes on behind its closing quote{place}; close every quote, and double those inside");
+                    self.read_again(bytes.split_off(behind.unwrap_or(bytes.len())));
+                    return Ok(Some((opened, Err(reason))));
+                }
+                line += u64::from(byte == b'\n');
+            }
+            let behind = *behind.get_or_insert(bytes.len());
+            if fields.place != Place::Quoted {
+                fields.done.push(fields.last);
+                return Ok(Some((first, Ok(fields.done))));
+            }
+            at = bytes.len();
+            if !self.read_line(&mut bytes)? {
+                self.read_again(bytes.split_off(behind));
+                return Ok(Some((opened, Err("a quote is never closed".to_string()))));
+            }
+        }
+    }
+
+    fn is_reading_again(&self) -> bool {
+        self.again.position() < self.again.get_ref().len() as u64
+    }
+
+    /// Put lines back. Rows among them end with their line, for their quotes stand in pairs: none is read a third time.
+    fn read_again(&mut self, mut lines: Vec<u8>) {
+        if !lines.is_empty() {
+            self.line -= line_ends(&lines);
+            lines.extend_from_slice(self.again.fill_buf().unwrap_or_default());
+            self.again = Cursor::new(lines);
+        }
+    }
+
+    /// Add a line with its end to `out`, a CR alone being one; `false` at the end of the file.
+    fn read_line(&mut self, out: &mut Vec<u8>) -> std::io::Result<bool> {
+        let from = out.len();
+        loop {
+            let buffered = if self.is_reading_again() { self.again.fill_buf() } else { self.input.fill_buf() };
+            let buffer = match buffered {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                other => other?,
+            };
+            let end = buffer.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
+            let count = end.map_or(buffer.len(), |end| end + 1);
+            out.extend_from_slice(&buffer[..count]);
+            if self.is_reading_again() {
+                self.again.consume(count)
+            } else {
+                self.input.consume(count)
+            }
+            if end.is_some() || count == 0 {
+                self.line += line_ends(&out[from..]);
+                return Ok(out.len() > from);
+            }
+        }
+    }
+}
+
+fn line_ends(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|&&byte| byte == b'\n').count() as u64
+}
+
+/// What has been read of a row.
+#[derive(Default)]
+struct Fields {
+    done: Vec<Vec<u8>>,
+    last: Vec<u8>,
+    place: Place,
+}
+
+/// Where a row has been read to.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Place {
+    /// The beginning of a field, where alone a quote opens one.
+    #[default]
+    Start,
+    /// A field without quotes.
+    Plain,
+    /// A field in quotes.
+    Quoted,
+    /// Behind a quote that closes the field, or is the first of two.
+    Closed,
+}
+
+impl Fields {
+    /// Read on; `false` where a field goes on behind its closing quote.
+    fn take(&mut self, byte: u8) -> bool {
+        self.place = match (self.place, byte) {
+            (Place::Start, b'"') => Place::Quoted,
+            (Place::Quoted, b'"') => Place::Closed,
+            (Place::Quoted, _) | (Place::Closed, b'"') => {
+                self.last.push(byte);
+                Place::Quoted
+            }
+            (_, b',') => {
+                self.done.push(std::mem::take(&mut self.last));
+                Place::Start
+            }
+            (place, b'\r' | b'\n') => place,
+            (Place::Closed, _) => return false,
+            (Place::Start | Place::Plain, _) => {
+                self.last.push(byte);
+                Place::Plain
+            }
+        };
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Texts of the good rows, and lines and reasons of the bad ones.
+    fn read(table: &str) -> (Vec<String>, Vec<(u64, String)>) {
+        let (mut texts, mut bad) = (Vec::new(), Vec::new());
+        for record in CsvReader::new(table.as_bytes(), "t.csv").into_iter().flatten() {
+            match record {
+                Ok(Ok(article)) => texts.push(article.text),
+                Ok(Err(record)) => bad.push((record.line, record.reason)),
+                Err(error) => bad.push((0, error.to_string())),
+            }
+        }
+        (texts, bad)
+    }
+
+    fn lines(table: &str) -> (Vec<String>, Vec<u64>) {
+        let (texts, bad) = read(table);
+        (texts, bad.into_iter().map(|(line, _)| line).collect())
+    }
+
+    #[test]
+    fn rows() {
+        let table = "\u{feff}\"id\",text\r\n1,\"a,\"\"b\"\"\r\nc\"\r\n\r\n2,d\"e\n3,\"\"\n4,\"f\"";
+        assert_eq!(read(table), (["a,\"b\"\r\nc", "d\"e", "", "f"].map(str::to_string).to_vec(), Vec::new()));
+        assert_eq!(read("id,text\r1,a\r2,\"b\rc\"\r").0, ["a", "b\rc"], "a CR alone ends a line");
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_costs_its_own_row() {
+        let (texts, bad) = read("id,text\n1,\"abc\n2,def\n3,ghi\n");
+        assert_eq!(texts, ["def", "ghi"]);
+        assert_eq!(bad, [(2, "a quote is never closed".to_string())]);
+        let table = "id,text\r\n0,\"a\r\nb\"\r\n1,\"abc\r\n\r\n2,def\r\n3,\"gh\r\n4,\"\"\"i\"\"\"\r\n5,\"j\r\nk\"\r\n6,\"l";
+        assert_eq!(lines(table).0, ["a\r\nb", "def", "\"i\"", "j\r\nk"]);
+        assert_eq!(lines(table).1, [4, 7, 11]);
+        assert_eq!(lines("id,text\n1,\"a\nb\",\"c\nd").1, [3, 4], "the line of the quote, not that of the row");
+    }
+
+    #[test]
+    fn a_field_that_goes_on_behind_its_quote_costs_its_own_row() {
+        let (texts, bad) = read("id,text\n1,\"abc\" def\n2,ghi\n3,\"jkl\n4,mno\n5,\"pqr\"\n6,stu\n");
+        assert_eq!(texts, ["ghi", "mno", "pqr", "stu"]);
+        assert_eq!(bad.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 4]);
+        assert!(bad[0].1.starts_with("a field goes on behind its closing quote;") && bad[1].1.contains("in line 6;"), "{bad:?}");
+    }
+
+    #[test]
+    fn a_column_has_its_name_alone() {
+        let refused = |table: &str| CsvReader::new(table.as_bytes(), "t.csv").err().map(|e| e.to_string());
+        assert_eq!(refused("id,text, text\n").as_deref(), Some("t.csv: two columns are named \"text\"; rename or drop one"));
+        assert_eq!(refused("id,text,,\n"), None, "columns without a name are what spreadsheets leave behind");
     }
 }

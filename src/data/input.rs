@@ -7,8 +7,9 @@ use super::jsonl::JsonlReader;
 use super::{parquet, text};
 use crate::error::Error;
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
-use std::io::{BufReader, Read, stdin};
+use std::io::{BufReader, Read, Write, stderr, stdin};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -66,7 +67,7 @@ impl Inputs {
             } else {
                 std::fs::metadata(path).map_err(|source| Error::file(path, source))?;
                 if extension(path).is_none() {
-                    return Err(Error::input(path, "the name must end in .txt, .jsonl, .csv or .parquet, or be a folder or -"));
+                    return Err(Error::input(path, misnamed(path)));
                 }
                 let id = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
                 found.push((path.clone(), id));
@@ -152,23 +153,59 @@ fn records(path: &Path, id: String, read: &Arc<AtomicU64>) -> Result<Records, Er
         return Ok(Box::new(JsonlReader::new(BufReader::with_capacity(1 << 16, stdin()), source)));
     }
     if path.is_dir() {
-        return Err(Error::input(path, "a folder with the name of a file"));
+        let unreadable = std::fs::read_dir(path).err().map(|error| Error::file(path, error));
+        return Err(unreadable.unwrap_or_else(|| Error::input(path, "a folder with the name of a file")));
     }
     let open = || File::open(path).map_err(|error| Error::file(path, error));
     let counted = || open().map(|inner| BufReader::with_capacity(1 << 16, Counted { inner, read: Arc::clone(read) }));
-    let whole = || read.fetch_add(std::fs::metadata(path).map_or(0, |m| m.len()), Ordering::Relaxed);
+    let size = || std::fs::metadata(path).map_or(0, |m| m.len());
     Ok(match extension(path) {
         Some("txt") => {
-            whole();
+            read.fetch_add(size(), Ordering::Relaxed);
             Box::new(std::iter::once(Ok(text::read(path, id)?)))
         }
         Some("csv") => Box::new(CsvReader::new(counted()?, source)?),
         Some("parquet") => {
-            whole();
-            Box::new(parquet::ParquetReader::new(open()?, source)?)
+            let table = parquet::ParquetReader::new(open()?, &*source)?;
+            if !table.left_out().is_empty() {
+                let _ = writeln!(
+                    stderr(),
+                    "mujaz: {source}: columns left out for their types: {}; write them as JSON text to keep them",
+                    table.left_out().join(", ")
+                );
+            }
+            Box::new(by_rows(table, size(), Arc::clone(read)))
         }
         _ => Box::new(JsonlReader::new(counted()?, source)),
     })
+}
+
+/// Counts the `bytes` of a table as read with its rows.
+fn by_rows(table: parquet::ParquetReader, bytes: u64, read: Arc<AtomicU64>) -> impl Iterator<Item = Result<Record, Error>> {
+    let (rows, mut row, mut counted) = (table.rows().max(1), 0, 0);
+    table.inspect(move |_| {
+        row += 1;
+        let share = u128::from(bytes) * u128::from(row.min(rows)) / u128::from(rows);
+        let share = u64::try_from(share).unwrap_or(bytes);
+        read.fetch_add(share - counted, Ordering::Relaxed);
+        counted = share;
+    })
+}
+
+/// A name that is there twice; columns may have none.
+pub(super) fn repeated<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let mut seen = HashSet::new();
+    names.filter(|name| !name.is_empty()).find(|name| !seen.insert(*name))
+}
+
+/// Why a file's name is none of an input, and what to do.
+fn misnamed(path: &Path) -> String {
+    let packed = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz"));
+    match extension(&path.with_extension("")).filter(|_| packed) {
+        Some("jsonl") => format!("packed files are not read; unpack it: zcat {} | mujaz analyze -", path.display()),
+        Some(_) => format!("packed files are not read; unpack it: gunzip -k {}", path.display()),
+        None => "the name must end in .txt, .jsonl, .csv or .parquet, or be a folder or -".to_string(),
+    }
 }
 
 fn extension(path: &Path) -> Option<&'static str> {
@@ -183,7 +220,7 @@ fn extension(path: &Path) -> Option<&'static str> {
 fn below(folder: &Path) -> Result<Vec<(PathBuf, String)>, Error> {
     let mut found = Vec::new();
     walk(folder, &mut |path| {
-        if extension(path).is_some() {
+        if extension(path).is_some() || path.is_dir() {
             let below = path.strip_prefix(folder).unwrap_or(path).with_extension("");
             found.push((path.to_path_buf(), below.to_string_lossy().replace('\\', "/")));
         }
@@ -191,17 +228,88 @@ fn below(folder: &Path) -> Result<Vec<(PathBuf, String)>, Error> {
     Ok(found)
 }
 
-/// Visit what is no folder below `folder`, sorted by name.
+/// Visit, sorted by name, what is no folder below `folder`, and folders that cannot be read. Names that begin with a dot are
+/// passed by; links to folders are followed, but no folder is read twice.
 pub(super) fn walk(folder: &Path, visit: &mut impl FnMut(&Path)) -> Result<(), Error> {
-    let listing = std::fs::read_dir(folder).map_err(|source| Error::file(folder, source))?;
-    let mut paths: Vec<PathBuf> = listing.filter_map(|entry| entry.ok().map(|e| e.path())).collect();
-    paths.sort();
-    for path in paths {
-        if path.is_dir() && !path.is_symlink() {
-            walk(&path, visit)?;
-        } else {
-            visit(&path);
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
+    let (mut folders, mut links) = (vec![folder.to_path_buf()], BTreeSet::new());
+    // Links last: what stands below `folder` itself keeps its own name.
+    while let Some(next) = folders.pop().or_else(|| links.pop_first()) {
+        let listing = match next.canonicalize().and_then(|real| Ok((seen.insert(real), std::fs::read_dir(&next)?))) {
+            Ok((true, listing)) => listing,
+            Ok((false, _)) => continue,
+            Err(source) if next == folder => return Err(Error::file(folder, source)),
+            Err(_) => {
+                found.push(next);
+                continue;
+            }
+        };
+        for entry in listing.filter_map(Result::ok).filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b".")) {
+            let path = entry.path();
+            if !path.is_dir() {
+                found.push(path);
+            } else if path.is_symlink() {
+                links.insert(path);
+            } else {
+                folders.push(path);
+            }
         }
     }
+    found.sort();
+    found.iter().for_each(|path| visit(path));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packed_files_say_how_to_unpack_them() {
+        let says = |name: &str| misnamed(Path::new(name));
+        assert!(says("a/b.jsonl.gz").ends_with("zcat a/b.jsonl.gz | mujaz analyze -"));
+        assert!(says("b.CSV.GZ").ends_with("gunzip -k b.CSV.GZ"), "standard input is JSONL alone");
+        assert!(says("b.gz").contains("must end in") && says("b.doc").contains("must end in"));
+    }
+
+    #[test]
+    fn a_table_is_read_row_by_row() -> Result<(), Box<dyn std::error::Error>> {
+        use arrow_array::{ArrayRef, RecordBatch, StringArray};
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("t.parquet");
+        let texts: ArrayRef = Arc::new(StringArray::from_iter_values((0..1000).map(|i| format!("خبر {i}"))));
+        let batch = RecordBatch::try_from_iter([("text", texts)])?;
+        let mut writer = ::parquet::arrow::ArrowWriter::try_new(File::create(&path)?, batch.schema(), None)?;
+        writer.write(&batch)?;
+        writer.close()?;
+        let mut inputs = Inputs::open(&[path])?;
+        let (total, read) = (inputs.total_bytes().ok_or("no size")?, inputs.bytes_read());
+        for row in 1..=1000 {
+            inputs.next().ok_or("a row is missing")??.map_err(|bad| bad.to_string())?;
+            assert_eq!(read.load(Ordering::Relaxed), total * row / 1000);
+        }
+        Ok(())
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn folders_behind_links_are_read_once_and_hidden_names_never() -> Result<(), Box<dyn std::error::Error>> {
+        use std::os::unix::fs::symlink;
+        let (inside, outside) = (tempfile::tempdir()?, tempfile::tempdir()?);
+        let at = |name: &str| inside.path().join(name);
+        for folder in ["b", ".git", "c.jsonl"] {
+            std::fs::create_dir(at(folder))?;
+        }
+        for file in ["b/x.txt", ".git/a.txt", "._x.txt", "c.jsonl/y.txt"] {
+            std::fs::write(at(file), "خبر")?;
+        }
+        std::fs::write(outside.path().join("z.txt"), "خبر")?;
+        symlink(outside.path(), at("there"))?;
+        symlink(outside.path(), at("there-again"))?;
+        symlink(at("b"), at("a"))?;
+        symlink(inside.path(), at("b/loop"))?;
+        let found: Vec<String> = below(inside.path())?.into_iter().map(|(_, id)| id).collect();
+        assert_eq!(found, ["b/x", "c.jsonl/y", "there/z"]);
+        Ok(())
+    }
 }

@@ -25,7 +25,7 @@ impl<R: BufRead> JsonlReader<R> {
         let bad = |reason: String| BadRecord { source: self.source.to_string(), line: self.line, reason };
         let line = std::str::from_utf8(&self.buffer)
             .map_err(|e| bad(format!("invalid UTF-8 after {} bytes; convert the file to UTF-8", e.valid_up_to())))?;
-        let value: Value = serde_json::from_str(line).map_err(|e| bad(format!("broken JSON: {e}")))?;
+        let value: Value = serde_json::from_str(line).map_err(|e| bad(broken(&e)))?;
         Article::from_json(value, &self.source, self.line).map_err(bad)
     }
 }
@@ -51,5 +51,24 @@ impl<R: BufRead> Iterator for JsonlReader<R> {
                 return Some(Ok(self.parse()));
             }
         }
+    }
+}
+
+/// What is wrong with a line. Its number stands beside; to the parser every line is the first.
+fn broken(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let bare = message.strip_suffix(&format!(" at line {} column {}", error.line(), error.column())).unwrap_or(&message);
+    format!("broken JSON: {bare} at column {}", error.column())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn broken_lines_are_named_once() {
+        let record = JsonlReader::new("\n{\"text\":x}\n".as_bytes(), "t.jsonl").next();
+        let told = record.and_then(Result::ok).and_then(Result::err).map(|bad| bad.to_string());
+        assert_eq!(told.as_deref(), Some("t.jsonl:2: broken JSON: expected value at column 9"));
     }
 }

@@ -5,6 +5,7 @@ use super::conll;
 use super::input::{BadRecord, Inputs, walk};
 use crate::error::Error;
 use crate::tasks::stance::Target;
+use crate::text::normalise::Original;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -21,6 +22,25 @@ pub struct GoldEntity {
     pub kind: String,
     /// Whether it stands in the title.
     pub title: bool,
+}
+
+impl GoldEntity {
+    /// What it covers in `part`, which is the title or the text that it stands in; or why it covers nothing.
+    pub fn surface<'a>(&self, part: &Original<'a>) -> Result<&'a str, &'static str> {
+        match part.slice(self.start, self.end) {
+            Some("") => Err("is empty"),
+            Some(surface) => Ok(surface),
+            None if self.end < self.start => Err("ends before it begins"),
+            None if self.title => Err("is outside the title"),
+            None => Err("is outside the text"),
+        }
+    }
+}
+
+impl std::fmt::Display for GoldEntity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}..{}", self.kind, self.start, self.end)
+    }
 }
 
 /// An article with what is true of it; `None` where the record does not say.
@@ -80,13 +100,28 @@ fn mapped(map: &HashMap<String, String>, label: &str) -> Option<String> {
     (!label.is_empty()).then(|| label.to_string())
 }
 
-/// Read labelled records: CoNLL files (`.conll`, `.bio`, `.iob`), and whatever `analyze` reads.
+/// Read labelled records: CoNLL files (`.conll`, `.bio`, `.iob`), and whatever `analyze` reads. Entities that cover
+/// nothing are bad too; the record keeps its other labels.
 pub fn read(paths: &[PathBuf], map: &LabelMap) -> Result<(Vec<Labelled>, Vec<BadRecord>), Error> {
-    let (placed, bad) = read_placed(paths, map)?;
+    let (mut placed, mut bad) = read_placed(paths, map)?;
+    bad.extend(placed.iter_mut().filter_map(leave_out_broken));
     Ok((placed.into_iter().map(|p| p.record).collect(), bad))
 }
 
-/// Like [`read`], with each record's place and the surfaces that it gives for its entities.
+fn leave_out_broken(placed: &mut Placed) -> Option<BadRecord> {
+    let Labelled { article, entities, .. } = &mut placed.record;
+    let (title, text) = (Original::new(article.title.as_deref().unwrap_or("")), Original::new(&article.text));
+    let mut flaws = Vec::new();
+    entities.as_mut()?.retain(|entity| {
+        let flaw = entity.surface(if entity.title { &title } else { &text }).err();
+        flaws.extend(flaw.map(|flaw| format!("{entity} {flaw}")));
+        flaw.is_none()
+    });
+    let reason = format!("entities left out: {}", flaws.join(", "));
+    (!flaws.is_empty()).then(|| BadRecord { source: placed.file.clone(), line: placed.line, reason })
+}
+
+/// Records as they are, broken entities with them; with each one's place and the surfaces that it gives for its entities.
 pub fn read_placed(paths: &[PathBuf], map: &LabelMap) -> Result<(Vec<Placed>, Vec<BadRecord>), Error> {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     for path in paths {
@@ -102,7 +137,9 @@ pub fn read_placed(paths: &[PathBuf], map: &LabelMap) -> Result<(Vec<Placed>, Ve
                 let surfaces = vec![None; record.entities.as_ref().map_or(0, Vec::len)];
                 Placed { file: file.clone(), line, record, surfaces }
             };
-            good.extend(conll::read(path)?.into_iter().map(placed));
+            let (records, flaws) = conll::read(path)?;
+            good.extend(records.into_iter().map(placed));
+            bad.extend(flaws);
         }
         let others = if tagged.is_empty() { Inputs::open(std::slice::from_ref(path))? } else { Inputs::beside(path)? };
         for record in others {
@@ -205,17 +242,61 @@ fn parse(mut article: Article, map: &LabelMap) -> Result<(Labelled, Vec<Option<S
         }
         (Some(Value::String(label)), Some((Value::String(text), kind)), _)
         | (None, Some((Value::String(text), kind)), Some(Value::String(label))) => Some(vec![(Target { text, kind }, label)]),
-        (None, None, _) => None,
+        (None, None, None) => None,
         _ => return Err("stance needs a list, or the columns \"target\" (or \"claim\") and \"label\"".to_string()),
     };
     let summary = match take("summary") {
+        None => None,
         Some(Value::String(text)) => Some(text),
-        Some(Value::Object(fields)) => fields.get("text").and_then(Value::as_str).map(str::to_string),
-        _ => None,
+        Some(other) => {
+            let text = other.get("text").and_then(Value::as_str);
+            Some(text.ok_or("\"summary\" must be a text, or an object that holds one as \"text\"")?.to_string())
+        }
     };
     Ok((Labelled { article, topics, entities, repaired: None, stance, summary }, surfaces))
 }
 
 fn topic(item: &Value) -> Option<String> {
     item.as_str().or_else(|| item.get("label")?.as_str()).map(str::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn parsed(mut record: Value) -> Result<Labelled, String> {
+        record["text"] = json!("زار لافروف بغداد");
+        let article = Article::from_json(record, &"a.jsonl".into(), 1)?;
+        parse(article, &LabelMap::default()).map(|(record, _)| record)
+    }
+
+    #[test]
+    fn labels_of_a_wrong_shape_are_no_labels() {
+        let summary = |value: Value| parsed(json!({ "summary": value })).map(|record| record.summary);
+        assert_eq!(summary(json!("خبر")), Ok(Some("خبر".to_string())));
+        assert_eq!(summary(json!({"text": "خبر", "method": "extractive"})), Ok(Some("خبر".to_string())));
+        assert_eq!(summary(json!("")), Ok(None), "a blank cell");
+        for wrong in [json!(["a"]), json!(1), json!({"text": 1}), json!({})] {
+            assert!(summary(wrong.clone()).is_err_and(|e| e.contains("\"summary\"")), "{wrong}");
+        }
+        assert!(parsed(json!({"label": "favor"})).is_err_and(|e| e.contains("\"target\"")));
+        assert!(parsed(json!({"label": "favor", "target": ""})).is_err());
+        assert!(parsed(json!({"label": "", "target": ""})).is_ok_and(|record| record.stance.is_none()));
+    }
+
+    #[test]
+    fn entities_that_cover_nothing_are_bad_and_the_others_stay() {
+        let file = std::env::temp_dir().join(format!("mujaz-labelled-{}.jsonl", std::process::id()));
+        let entity = |start: usize, end: usize| json!({"type": "PER", "start": start, "end": end});
+        let title = json!({"type": "LOC", "start": 0, "end": 3, "field": "title"});
+        let entities = json!([entity(40, 50), entity(4, 10), entity(4, 99), entity(4, 4), entity(9, 5), title]);
+        std::fs::write(&file, json!({"text": "زار لافروف بغداد", "entities": entities}).to_string()).expect("writes");
+        let (records, bad) = read(std::slice::from_ref(&file), &LabelMap::default()).expect("reads");
+        std::fs::remove_file(&file).expect("removes");
+        assert_eq!(records[0].entities, Some(vec![GoldEntity { start: 4, end: 10, kind: "PER".into(), title: false }]));
+        let reason = "entities left out: PER 40..50 is outside the text, PER 4..99 is outside the text, PER 4..4 is empty, \
+                      PER 9..5 ends before it begins, LOC 0..3 is outside the title";
+        assert_eq!(bad, [BadRecord { source: file.display().to_string(), line: 1, reason: reason.to_string() }]);
+    }
 }

@@ -36,7 +36,7 @@ pub enum Format {
 impl Format {
     /// The format that the ending of a file name asks for.
     pub fn of(path: &Path) -> Result<Self, Error> {
-        match path.extension().and_then(|e| e.to_str()) {
+        match path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase).as_deref() {
             Some("jsonl" | "ndjson" | "json") => Ok(Self::Jsonl),
             Some("csv") => Ok(Self::Csv),
             Some("parquet") => Ok(Self::Parquet),
@@ -155,4 +155,16 @@ fn row(analysis: &Analysis, columns: &[&str]) -> io::Result<Vec<String>> {
     ];
     cells.extend((columns.len() > COLUMNS.len()).then(|| analysis.text.clone().unwrap_or_default()));
     Ok(cells)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endings_are_read_in_either_case() {
+        let format = |name: &str| Format::of(Path::new(name)).ok();
+        assert_eq!([format("A.JSONL"), format("a.Csv")], [Some(Format::Jsonl), Some(Format::Csv)]);
+        assert_eq!([format("a.PARQUET"), format("a.HTML"), format("a.doc")], [Some(Format::Parquet), Some(Format::Html), None]);
+    }
 }

@@ -1,7 +1,7 @@
 //! Parquet tables with a `text` column of strings.
 
 use super::article::Article;
-use super::input::{BadRecord, Record};
+use super::input::{BadRecord, Record, repeated};
 use crate::error::Error;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -10,7 +10,10 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, TimeUnit};
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::basic::Compression;
+use parquet::file::metadata::ParquetMetaData;
 use serde_json::{Map, Value};
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,17 +22,20 @@ use std::sync::Arc;
 const ROWS_AT_ONCE: usize = 256;
 
 /// Rows of a parquet file as records. Columns of strings, numbers and booleans pass through, also as categories;
-/// dates, times and decimals as text.
+/// dates, times and decimals as text; what is no number as null.
 pub struct ParquetReader {
     batches: ParquetRecordBatchReader,
     rows: std::vec::IntoIter<Record>,
+    left_out: Vec<String>,
     source: Arc<str>,
     row: u64,
+    total: u64,
     broken: bool,
 }
 
 impl ParquetReader {
-    /// Open the table; an error when it has no `text` column or a column of a nested or binary type.
+    /// Open the table; an error when it has no `text` column, a column twice, or one that is packed in a way that is not read.
+    /// Other columns than id, title and text are left out where they are of a nested, binary or rare type.
     pub fn new(file: File, source: impl Into<Arc<str>>) -> Result<Self, Error> {
         let source = source.into();
         let broken = |e: parquet::errors::ParquetError| Error::input(&*source, format!("not a readable parquet file: {e}"));
@@ -41,12 +47,34 @@ impl ParquetReader {
             let found: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
             return Err(Error::input(&*source, format!("no column named \"text\" (found: {})", found.join(", "))));
         }
-        if let Some(field) = schema.fields().iter().find(|f| !is_scalar(f.data_type())) {
-            let reason = format!("column \"{}\" has the type {}; write it as JSON text or drop it", field.name(), field.data_type());
+        if let Some(name) = repeated(schema.fields().iter().map(|f| f.name().as_str())) {
+            return Err(Error::input(&*source, format!("two columns are named \"{name}\"; rename or drop one")));
+        }
+        let known = |name: &str| matches!(name, "id" | "title" | "text");
+        let (scalar, others): (Vec<_>, Vec<_>) = schema.fields().iter().enumerate().partition(|(_, f)| is_scalar(f.data_type()));
+        if let Some((_, field)) = others.iter().find(|(_, f)| known(f.name())) {
+            let reason = format!("column \"{}\" has the type {}; write it as text", field.name(), field.data_type());
             return Err(Error::input(&*source, reason));
         }
-        let batches = builder.with_batch_size(ROWS_AT_ONCE).build().map_err(broken)?;
-        Ok(Self { batches, rows: Vec::new().into_iter(), source, row: 0, broken: false })
+        let mask = ProjectionMask::roots(builder.parquet_schema(), scalar.iter().map(|(i, _)| *i));
+        if let Some(codec) = unread_codec(builder.metadata(), &mask) {
+            let reason = format!("it is compressed with {codec}, which is not read here; write it with zstd, snappy or no compression");
+            return Err(Error::input(&*source, reason));
+        }
+        let left_out = others.iter().map(|(_, f)| format!("{} ({})", f.name(), f.data_type())).collect();
+        let total = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
+        let batches = builder.with_projection(mask).with_batch_size(ROWS_AT_ONCE).build().map_err(broken)?;
+        Ok(Self { batches, rows: Vec::new().into_iter(), left_out, source, row: 0, total, broken: false })
+    }
+
+    /// Rows of the whole table, as it says itself.
+    pub fn rows(&self) -> u64 {
+        self.total
+    }
+
+    /// Names and types of the columns that are not read.
+    pub fn left_out(&self) -> &[String] {
+        &self.left_out
     }
 
     fn unpack(&mut self, batch: &RecordBatch) {
@@ -57,9 +85,7 @@ impl ParquetReader {
             let mut fields = Map::new();
             for (field, column) in schema.fields().iter().zip(batch.columns()) {
                 let value = if column.is_null(row) { Value::Null } else { value(column, row) };
-                if !value.is_null() {
-                    fields.insert(field.name().clone(), value);
-                }
+                fields.insert(field.name().clone(), value);
             }
             records.push(Article::from_json(Value::Object(fields), &self.source, self.row).map_err(|reason| BadRecord {
                 source: self.source.to_string(),
@@ -105,6 +131,18 @@ fn is_scalar(kind: &DataType) -> bool {
         Utf8 | LargeUtf8 | Utf8View | Boolean | Float32 | Float64 | Null | Date32 | Timestamp(..) | Decimal128(..) => true,
         other => other.is_integer(),
     }
+}
+
+/// The first compression of the chosen columns that this program is built without.
+fn unread_codec(table: &ParquetMetaData, chosen: &ProjectionMask) -> Option<&'static str> {
+    let columns = table.row_groups().iter().flat_map(|group| group.columns().iter().enumerate());
+    columns.filter(|(i, _)| chosen.leaf_included(*i)).find_map(|(_, column)| match column.compression() {
+        Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::ZSTD(_) => None,
+        Compression::GZIP(_) => Some("gzip"),
+        Compression::LZO => Some("lzo"),
+        Compression::BROTLI(_) => Some("brotli"),
+        Compression::LZ4 | Compression::LZ4_RAW => Some("lz4"),
+    })
 }
 
 /// ISO 8601, UTC, of seconds since 1970; days alone without the time.
@@ -164,6 +202,61 @@ fn value(column: &dyn Array, row: usize) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arrow_array::{ArrayRef, BinaryArray, Float64Array, StringArray};
+    use arrow_schema::{Field, Schema};
+    use parquet::arrow::ArrowWriter;
+
+    /// The bytes of a table of one row.
+    fn table(columns: &[(&str, ArrayRef)]) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+        let fields: Vec<Field> = columns.iter().map(|(name, column)| Field::new(*name, column.data_type().clone(), true)).collect();
+        let columns = columns.iter().map(|(_, column)| Arc::clone(column)).collect();
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?;
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None)?;
+        writer.write(&batch)?;
+        writer.close()?;
+        Ok(bytes)
+    }
+
+    fn open(bytes: &[u8]) -> Result<ParquetReader, Box<dyn std::error::Error>> {
+        let mut file = tempfile::tempfile()?;
+        std::io::Write::write_all(&mut file, bytes)?;
+        Ok(ParquetReader::new(file, "t.parquet")?)
+    }
+
+    fn text(value: &str) -> ArrayRef {
+        Arc::new(StringArray::from(vec![value]))
+    }
+
+    #[test]
+    fn what_is_no_number_is_null_and_rare_types_are_left_out() -> Result<(), Box<dyn std::error::Error>> {
+        let number = |value: Option<f64>| -> ArrayRef { Arc::new(Float64Array::from(vec![value])) };
+        let raw: ArrayRef = Arc::new(BinaryArray::from(vec![b"x" as &[u8]]));
+        let (nan, endless, none) = (number(Some(f64::NAN)), number(Some(f64::INFINITY)), number(None));
+        let columns = [("text", text("خبر")), ("raw", Arc::clone(&raw)), ("nan", nan), ("endless", endless), ("none", none)];
+        let mut reader = open(&table(&columns)?)?;
+        assert_eq!((reader.rows(), reader.left_out()), (1, &["raw (Binary)".to_string()] as &[String]));
+        let article = reader.next().ok_or("no row")??.map_err(|bad| bad.to_string())?;
+        assert_eq!(Value::Object(article.extra), serde_json::json!({"nan": null, "endless": null, "none": null}));
+        let refused = open(&table(&[("text", raw)])?).err().map(|e| e.to_string());
+        assert_eq!(refused.as_deref(), Some("t.parquet: column \"text\" has the type Binary; write it as text"));
+        Ok(())
+    }
+
+    #[test]
+    fn tables_that_are_refused_say_why() -> Result<(), Box<dyn std::error::Error>> {
+        let says = |bytes: &[u8]| open(bytes).err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(says(&table(&[("text", text("a")), ("text", text("b"))])?).contains("two columns are named \"text\""));
+        let plain = table(&[("text", text("خبر"))])?;
+        // The column's entry in the footer: the end of its path, and the codec behind it.
+        let at = plain.windows(6).rposition(|bytes| bytes == b"text\x15\x00").ok_or("no codec")? + 5;
+        for (codec, name) in [(2, "gzip"), (4, "brotli"), (7, "lz4")] {
+            let mut bytes = plain.clone();
+            bytes[at] = 2 * codec;
+            assert!(says(&bytes).contains(&format!("compressed with {name}")), "{}", says(&bytes));
+        }
+        Ok(())
+    }
 
     #[test]
     fn dates() {

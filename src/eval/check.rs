@@ -1,6 +1,9 @@
 //! What would spoil training or evaluation: broken spans, rare labels, duplicates, leaks, wrong encodings.
 
+use super::encoding;
 use crate::data::labelled::{GoldEntity, Labelled, Placed};
+use crate::model::config::Mujaz;
+use crate::tasks::stance::Target;
 use crate::text::normalise::Original;
 use crate::text::words::is_mark;
 use crate::text::{Normalized, boilerplate, sentences, words};
@@ -13,6 +16,10 @@ const RARE: usize = 5;
 /// Words of a shingle, and the share of shingles that makes two articles near-duplicates.
 const SHINGLE: usize = 5;
 const NEAR: f64 = 0.8;
+/// Shingles of a phrase, which texts may share.
+const PHRASE: usize = 10;
+/// Pieces of a word of Arabic news, about: what turns a window's pieces into words for the length note.
+const PIECES_A_WORD: f64 = 1.5;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -41,9 +48,10 @@ pub struct Finding {
     pub message: String,
 }
 
-/// Label sets and window that the data is to be used with.
+/// Label sets and window that the data is to be used with; where a set is empty, any label is fine.
+#[derive(Clone, Debug, Default)]
 pub struct Expected {
-    /// Topic labels; empty when any is fine.
+    /// Topic labels.
     pub topics: HashSet<String>,
     /// Entity types.
     pub entities: HashSet<String>,
@@ -53,15 +61,42 @@ pub struct Expected {
     pub window_words: usize,
 }
 
+impl Expected {
+    /// What a model knows.
+    pub fn of(model: &Mujaz) -> Self {
+        let heads = &model.heads;
+        let entities = heads.entities.iter().flat_map(|h| &h.labels).filter_map(|l| l.split_once('-'));
+        Self {
+            topics: heads.topics.iter().flat_map(|h| &h.labels).map(|l| l.label.clone()).collect(),
+            entities: entities.map(|(_, kind)| kind.to_string()).collect(),
+            stance: heads.stance.iter().flat_map(|h| &h.labels).cloned().collect(),
+            window_words: (model.window as f64 / PIECES_A_WORD) as usize,
+        }
+    }
+
+    /// The record's labels that are in none of the sets: what each is of, and the label.
+    pub fn unknown<'a>(&self, record: &'a Labelled) -> Vec<(&'static str, &'a str)> {
+        let topics = record.topics.iter().flatten().map(|t| ("topic", t.as_str(), &self.topics));
+        let entities = record.entities.iter().flatten().map(|e| ("entity type", e.kind.as_str(), &self.entities));
+        // «neutral|unrelated»: a set that does not tell the two apart.
+        let stances = record.stance.iter().flatten().flat_map(|(_, l)| l.split('|')).map(|l| ("stance", l, &self.stance));
+        let all = topics.chain(entities).chain(stances);
+        all.filter(|(_, label, known)| !known.is_empty() && !known.contains(*label)).map(|(what, label, _)| (what, label)).collect()
+    }
+}
+
 /// Everything that is wrong with the records, by file and line; notes about the whole come last.
 pub fn check(records: &[Placed], expected: &Expected) -> Vec<Finding> {
     let mut found = Vec::new();
     for placed in records {
+        check_encoding(placed, &mut found);
         check_text(placed, &mut found);
         check_spans(placed, &mut found);
         check_labels(placed, expected, &mut found);
     }
-    check_duplicates(records, &mut found);
+    let prints: Vec<Vec<u64>> = records.iter().map(|placed| fingerprint(&placed.record.article.text)).collect();
+    check_duplicates(records, &prints, &mut found);
+    check_conflicts(records, &prints, &mut found);
     check_balance(records, &mut found);
     check_lengths(records, expected, &mut found);
     found
@@ -71,20 +106,19 @@ fn push(found: &mut Vec<Finding>, placed: &Placed, severity: Severity, kind: &st
     found.push(Finding { severity, kind: kind.into(), file: placed.file.clone(), line: placed.line, message });
 }
 
+fn check_encoding(placed: &Placed, found: &mut Vec<Finding>) {
+    let article = &placed.record.article;
+    let title = article.title.as_deref().and_then(encoding::flaw).map(|flaw| format!("the title {flaw}"));
+    for message in title.into_iter().chain(encoding::flaw(&article.text).map(str::to_string)) {
+        push(found, placed, Severity::Error, "encoding", message);
+    }
+}
+
 fn check_text(placed: &Placed, found: &mut Vec<Finding>) {
     let text = &placed.record.article.text;
     if text.trim().is_empty() {
         push(found, placed, Severity::Error, "empty", "the text is empty".into());
         return;
-    }
-    if text.contains('\u{fffd}') {
-        push(found, placed, Severity::Error, "encoding", "holds U+FFFD: it was decoded with the wrong encoding".into());
-    }
-    // UTF-8 read as Latin-1 turns Arabic letters into pairs that begin with Ø or Ù.
-    let pairs =
-        text.chars().zip(text.chars().skip(1)).filter(|(a, b)| matches!(a, 'Ø' | 'Ù') && ('\u{80}'..='\u{2122}').contains(b)).count();
-    if pairs * 4 > text.chars().count() {
-        push(found, placed, Severity::Error, "encoding", "looks like UTF-8 that was read as Latin-1 (Ø§Ù„…)".into());
     }
     let forms = text.chars().filter(|c| matches!(c, '\u{fb50}'..='\u{fdfb}' | '\u{fe70}'..='\u{fefc}')).count();
     if forms > 0 {
@@ -119,27 +153,25 @@ fn check_spans(placed: &Placed, found: &mut Vec<Finding>) {
     }
     for (entity, surface) in entities.iter().zip(&placed.surfaces) {
         let part = if entity.title { &title } else { &text };
-        let at = format!("{} {}..{}", entity.kind, entity.start, entity.end);
-        match part.slice(entity.start, entity.end) {
-            None => push(found, placed, Severity::Error, "span-bounds", format!("{at} is outside the text")),
-            Some("") => push(found, placed, Severity::Error, "span-bounds", format!("{at} is empty")),
-            Some(cut) if surface.as_ref().is_some_and(|s| s != cut) => {
+        match entity.surface(part) {
+            Err(flaw) => push(found, placed, Severity::Error, "span-bounds", format!("{entity} {flaw}")),
+            Ok(cut) if surface.as_ref().is_some_and(|s| s != cut) => {
                 let given = surface.as_deref().unwrap_or("");
-                push(found, placed, Severity::Error, "span-text", format!("{at} is {cut:?}, the record says {given:?}"));
+                push(found, placed, Severity::Error, "span-text", format!("{entity} is {cut:?}, the record says {given:?}"));
             }
-            Some(cut) if cuts_word(part, entity) => push(found, placed, Severity::Error, "span-word", format!("{at} {cut:?} cuts a word")),
-            Some(cut) if cut.trim() != cut => {
-                push(found, placed, Severity::Warning, "span-space", format!("{at} {cut:?} has white space at its end"))
+            Ok(cut) if cuts_word(part, entity) => {
+                push(found, placed, Severity::Error, "span-word", format!("{entity} {cut:?} cuts a word"))
             }
-            Some(_) => {}
+            Ok(cut) if cut.trim() != cut => {
+                push(found, placed, Severity::Warning, "span-space", format!("{entity} {cut:?} has white space at its end"))
+            }
+            Ok(_) => {}
         }
     }
     let mut order: Vec<&GoldEntity> = entities.iter().collect();
     order.sort_by_key(|e| (e.title, e.start, e.end));
     for pair in order.windows(2).filter(|p| p[0].title == p[1].title && p[1].start < p[0].end) {
-        let message =
-            format!("{} {}..{} and {} {}..{} overlap", pair[0].kind, pair[0].start, pair[0].end, pair[1].kind, pair[1].start, pair[1].end);
-        push(found, placed, Severity::Error, "span-overlap", message);
+        push(found, placed, Severity::Error, "span-overlap", format!("{} and {} overlap", pair[0], pair[1]));
     }
 }
 
@@ -151,21 +183,14 @@ fn cuts_word(part: &Original<'_>, entity: &GoldEntity) -> bool {
 }
 
 fn check_labels(placed: &Placed, expected: &Expected, found: &mut Vec<Finding>) {
-    let mut unknown = |what: &str, label: &str, known: &HashSet<String>| {
-        if !known.is_empty() && !known.contains(label) {
-            let message = format!("{what} {label:?} is none of the model's; map it with --map, or train a model with it");
-            push(found, placed, Severity::Error, "unknown-label", message);
-        }
-    };
-    let record = &placed.record;
-    record.topics.iter().flatten().for_each(|t| unknown("topic", t, &expected.topics));
-    record.entities.iter().flatten().for_each(|e| unknown("entity type", &e.kind, &expected.entities));
-    // «neutral|unrelated»: a set that does not tell the two apart.
-    let stances = record.stance.iter().flatten().flat_map(|(_, label)| label.split('|'));
-    stances.for_each(|label| unknown("stance", label, &expected.stance));
+    for (what, label) in expected.unknown(&placed.record) {
+        let message = format!("{what} {label:?} is none of the model's; map it with --map, or train a model with it");
+        push(found, placed, Severity::Error, "unknown-label", message);
+    }
 }
 
-fn shingles(text: &str) -> HashSet<u64> {
+/// Hashes of a text's runs of words, in ascending order and each once; none for marks alone, which are no text to repeat.
+fn fingerprint(text: &str) -> Vec<u64> {
     let normalized = Normalized::new(text);
     let text = normalized.text();
     let tokens: Vec<&str> = words(text).into_iter().filter(|w| !w.mark).map(|w| &text[w.start..w.end]).collect();
@@ -174,47 +199,112 @@ fn shingles(text: &str) -> HashSet<u64> {
         window.hash(&mut hasher);
         hasher.finish()
     };
-    if tokens.is_empty() {
-        return HashSet::new(); // marks alone are no text to repeat
-    }
-    if tokens.len() < SHINGLE { [hash(&tokens)].into() } else { tokens.windows(SHINGLE).map(hash).collect() }
+    let mut out: Vec<u64> = match tokens.len() {
+        0 => Vec::new(),
+        few if few < SHINGLE => vec![hash(&tokens)],
+        _ => tokens.windows(SHINGLE).map(hash).collect(),
+    };
+    out.sort_unstable();
+    out.dedup();
+    out
 }
 
-/// Equal and nearly equal texts: a leak between files, a repetition within one, a conflict where labels differ.
-/// Records that ask different stance targets of one text are not repetitions.
-fn check_duplicates(records: &[Placed], found: &mut Vec<Finding>) {
+/// Equal and nearly equal texts, or one inside the other: a leak between files, a repetition within one. Each record is
+/// held against its nearest twin in every file. Records that ask different stance targets of one text are not repetitions.
+fn check_duplicates(records: &[Placed], prints: &[Vec<u64>], found: &mut Vec<Finding>) {
     let mut index: HashMap<u64, Vec<usize>> = HashMap::new();
-    let mut sizes = Vec::with_capacity(records.len());
-    for (i, placed) in records.iter().enumerate() {
-        let own = shingles(&placed.record.article.text);
-        sizes.push(own.len());
+    for (i, (placed, own)) in records.iter().zip(prints).enumerate() {
         let mut shared: HashMap<usize, usize> = HashMap::new();
         for earlier in own.iter().filter_map(|s| index.get(s)).flatten() {
             *shared.entry(*earlier).or_default() += 1;
         }
-        let nearest = shared.into_iter().max_by_key(|&(j, count)| (count, std::cmp::Reverse(j)));
-        if let Some((j, count)) = nearest.filter(|&(_, count)| count as f64 >= NEAR * own.len() as f64) {
-            report_twin(&records[j], placed, count == own.len() && count == sizes[j], found);
+        let near = |&(j, count): &(usize, usize)| {
+            let (less, more) = (own.len().min(prints[j].len()), own.len().max(prints[j].len()));
+            // A text inside another counts where it is more than a phrase.
+            count as f64 >= NEAR * if less < PHRASE { more } else { less } as f64
+        };
+        let counts = |j: usize| records[j].file != placed.file || targets(&records[j].record) == targets(&placed.record);
+        let twins = shared.into_iter().filter(near).filter(|&(j, _)| counts(j));
+        let mut twins: Vec<(usize, f64)> =
+            twins.map(|(j, count)| (j, count as f64 / (own.len() + prints[j].len() - count) as f64)).collect();
+        twins.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        let mut files = HashSet::new();
+        twins.retain(|&(j, _)| files.insert(&records[j].file));
+        for (j, likeness) in twins {
+            report_twin(&records[j], placed, likeness == 1.0, found);
         }
-        own.into_iter().for_each(|s| index.entry(s).or_default().push(i));
+        own.iter().for_each(|s| index.entry(*s).or_default().push(i));
     }
 }
 
+fn targets(record: &Labelled) -> HashSet<&Target> {
+    record.stance.iter().flatten().map(|s| &s.0).collect()
+}
+
 fn report_twin(earlier: &Placed, placed: &Placed, same: bool, found: &mut Vec<Finding>) {
-    let (a, b) = (&earlier.record, &placed.record);
-    let targets = |r: &Labelled| r.stance.iter().flatten().map(|s| s.0.clone()).collect::<HashSet<_>>();
     let at = format!("{}:{}", earlier.file, earlier.line);
     let likeness = if same { "the same text as" } else { "nearly the same text as" };
-    if earlier.file != placed.file {
-        push(found, placed, Severity::Error, "leak", format!("{likeness} {at}, in another file"));
-    } else if targets(a) == targets(b) {
+    if earlier.file == placed.file {
         push(found, placed, Severity::Warning, "duplicate", format!("{likeness} {at}"));
+    } else {
+        push(found, placed, Severity::Error, "leak", format!("{likeness} {at}, in another file"));
     }
-    // A record that does not say contradicts nothing.
-    let topics = a.topics.as_ref().zip(b.topics.as_ref()).is_some_and(|(a, b)| a != b);
-    let stances = a.stance.as_ref().zip(b.stance.as_ref()).is_some_and(|(a, b)| a != b);
-    if same && targets(a) == targets(b) && (topics || stances) {
-        push(found, placed, Severity::Error, "label-conflict", format!("other labels than the same text at {at}"));
+}
+
+/// What a text has one true answer to.
+#[derive(PartialEq, Eq, Hash)]
+enum Question<'a> {
+    Topics,
+    Stance(&'a Target),
+    /// The type of a name; whether it stands in the title, and its first code point.
+    Entity(&'a str, bool, usize),
+}
+
+impl std::fmt::Display for Question<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Topics => write!(f, "topics"),
+            Self::Stance(target) => write!(f, "stance toward {:?}", target.text),
+            Self::Entity(name, _, start) => write!(f, "type of {name:?} at {start}"),
+        }
+    }
+}
+
+/// What a record says; of several answers to a question any is right. It may answer a question twice, and need not answer all.
+fn answers(record: &Labelled) -> Vec<(Question<'_>, Vec<String>)> {
+    let article = &record.article;
+    let (title, text) = (Original::new(article.title.as_deref().unwrap_or("")), Original::new(&article.text));
+    let entity = |e: &GoldEntity| {
+        let name = e.surface(if e.title { &title } else { &text }).ok()?;
+        Some((Question::Entity(name, e.title, e.start), vec![e.kind.clone()]))
+    };
+    let topics = record.topics.iter().map(|topics| (Question::Topics, vec![topics.join(", ")]));
+    let stances = record.stance.iter().flatten();
+    let stances = stances.map(|(target, label)| (Question::Stance(target), label.split('|').map(str::to_string).collect()));
+    topics.chain(stances).chain(record.entities.iter().flatten().filter_map(entity)).collect()
+}
+
+/// For each question about a text, who answered it first and what may be right.
+type Said<'a> = HashMap<Question<'a>, (&'a Placed, Vec<String>)>;
+
+/// Different answers to a question about one text, in one record or in several.
+fn check_conflicts(records: &[Placed], prints: &[Vec<u64>], found: &mut Vec<Finding>) {
+    let mut said: HashMap<&[u64], Said<'_>> = HashMap::new();
+    for (placed, print) in records.iter().zip(prints).filter(|(_, print)| !print.is_empty()) {
+        let said = said.entry(print).or_default();
+        for (question, labels) in answers(&placed.record) {
+            let name = question.to_string();
+            let (first, before) = said.entry(question).or_insert_with(|| (placed, labels.clone()));
+            let common: Vec<String> = before.iter().filter(|label| labels.contains(label)).cloned().collect();
+            if common.is_empty() {
+                let own = std::ptr::eq(*first, placed);
+                let at = if own { "the same record".to_string() } else { format!("the same text at {}:{}", first.file, first.line) };
+                let message = format!("{name}: {} here, {} in {at}", labels.join("|"), before.join("|"));
+                push(found, placed, Severity::Error, "label-conflict", message);
+            } else if common.len() < before.len() {
+                (*first, *before) = (placed, common);
+            }
+        }
     }
 }
 
@@ -248,4 +338,83 @@ fn check_lengths(records: &[Placed], expected: &Expected, found: &mut Vec<Findin
         expected.window_words
     );
     found.push(Finding { severity: Severity::Note, kind: "lengths".into(), file: String::new(), line: 0, message });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Article, StanceKind};
+
+    const TEXT: &str = "أعلن الوزير أن الحكومة ستواصل العمل في المدينة حتى نهاية العام الحالي دون توقف";
+
+    fn placed(file: &str, line: u64, text: &str) -> Placed {
+        let record = Labelled { article: Article::new(text), ..Labelled::default() };
+        Placed { file: file.into(), line, record, surfaces: Vec::new() }
+    }
+
+    /// A record in a file of its own name, with stances as "target label".
+    fn stances(line: u64, given: &[(&str, &str)]) -> Placed {
+        let pair = |&(text, label): &(&str, &str)| (Target { text: text.into(), kind: StanceKind::Entity }, label.to_string());
+        let mut out = placed("a", line, TEXT);
+        out.record.stance = Some(given.iter().map(pair).collect());
+        out
+    }
+
+    fn entity(line: u64, kind: &str) -> Placed {
+        let mut out = placed("a", line, TEXT);
+        out.record.entities = Some(vec![GoldEntity { start: 5, end: 11, kind: kind.into(), title: false }]);
+        out.surfaces = vec![None];
+        out
+    }
+
+    /// Kind, file and line of twins and conflicts.
+    fn twins(records: &[Placed]) -> Vec<(String, String, u64)> {
+        let wanted = |f: &Finding| ["duplicate", "leak", "label-conflict"].contains(&f.kind.as_str());
+        let found = check(records, &Expected::default()).into_iter().filter(wanted);
+        found.map(|f| (f.kind, f.file, f.line)).collect()
+    }
+
+    fn at(kind: &str, file: &str, line: u64) -> (String, String, u64) {
+        (kind.into(), file.into(), line)
+    }
+
+    #[test]
+    fn labels_conflict_by_target_and_by_span() {
+        let (favor, neutral) = (("روسيا", "favor"), ("مصر", "neutral"));
+        assert_eq!(twins(&[stances(1, &[favor, neutral]), stances(2, &[neutral, favor])]), [at("duplicate", "a", 2)]);
+        let against = ("روسيا", "against");
+        assert_eq!(twins(&[stances(1, &[favor, neutral]), stances(2, &[against])]), [at("label-conflict", "a", 2)]);
+        assert_eq!(twins(&[stances(1, &[favor, neutral, against])]), [at("label-conflict", "a", 1)]);
+        let records = [stances(1, &[neutral]), stances(2, &[favor]), stances(3, &[against])];
+        let behind = [at("duplicate", "a", 3), at("label-conflict", "a", 3)];
+        assert_eq!(twins(&records), behind, "a record that asks of another target hides nothing");
+        let either = ("مصر", "neutral|unrelated");
+        assert_eq!(twins(&[stances(1, &[either, neutral])]), []);
+        assert_eq!(twins(&[stances(1, &[either, neutral, ("مصر", "unrelated")])]), [at("label-conflict", "a", 1)]);
+        let pair = |kind| twins(&[entity(1, "PER"), entity(2, kind)]);
+        assert_eq!(pair("PER"), [at("duplicate", "a", 2)]);
+        assert_eq!(pair("ORG"), [at("duplicate", "a", 2), at("label-conflict", "a", 2)]);
+    }
+
+    #[test]
+    fn leaks_are_found_in_any_order_and_behind_twins() {
+        let long = format!("{TEXT} وقال إن ذلك يشمل كل القرى المجاورة أيضا، ونقلت عنه الوكالة أن العمل يبدأ غدا");
+        for (first, second) in [(TEXT, long.as_str()), (&long, TEXT)] {
+            assert_eq!(twins(&[placed("a", 1, first), placed("b", 1, second)]), [at("leak", "b", 1)]);
+        }
+        let near = format!("{TEXT} وغدا");
+        let records = [placed("a", 1, TEXT), placed("b", 1, &near), placed("b", 2, &near), placed("c", 1, TEXT)];
+        let wanted = [at("leak", "b", 1), at("duplicate", "b", 2), at("leak", "b", 2), at("leak", "c", 1), at("leak", "c", 1)];
+        assert_eq!(twins(&records), wanted);
+    }
+
+    #[test]
+    fn encodings_of_titles_and_texts() {
+        let mut broken = placed("a", 1, TEXT);
+        broken.record.article.title = Some("ÃÚáä æÒíÑ ÇáÎÇÑÌíÉ".into());
+        let found = check(&[broken, placed("a", 2, "ط£ط¹ظ„ظ† ظˆط²ظٹط±")], &Expected::default());
+        let encoding: Vec<_> =
+            found.iter().filter(|f| f.kind == "encoding").map(|f| (f.line, f.message.starts_with("the title"))).collect();
+        assert_eq!(encoding, [(1, true), (2, false)]);
+    }
 }

@@ -125,7 +125,7 @@ impl Answers {
         let entities = self.entities.iter().flat_map(|i| pairs(i).into_iter().map(|p| (kind(p.0), kind(p.1.map(|f| f.0)))));
         let first = |labels: &[String]| labels.first().map_or(NONE, String::as_str).to_string();
         let topics: Vec<(String, String)> = self.topics.iter().map(|i| (first(&i.truth), first(&i.found))).collect();
-        let stance = |items: &[StanceItem]| items.iter().map(|i| (i.truth.clone(), i.found.clone())).collect::<Vec<_>>();
+        let stance = |items: &[StanceItem]| items.iter().map(|i| (i.truth.clone(), said(i))).collect::<Vec<_>>();
         [
             ("entities", entities.collect()),
             ("topics", topics),
@@ -142,8 +142,8 @@ impl Answers {
         [
             ("entities", self.entities.iter().flat_map(EntityItem::answers).collect()),
             ("topics", self.topics.iter().filter_map(TopicItem::answer).collect()),
-            ("stance claim", self.claims.iter().map(StanceItem::answer).collect()),
-            ("stance entity", self.targets.iter().map(StanceItem::answer).collect()),
+            ("stance claim", self.claims.iter().filter_map(StanceItem::answer).collect()),
+            ("stance entity", self.targets.iter().filter_map(StanceItem::answer).collect()),
         ]
         .into_iter()
         .filter(|(_, items): &(_, Vec<_>)| !items.is_empty())
@@ -261,13 +261,17 @@ fn wrong_stances(task: &str, items: &[StanceItem], truth: &[Labelled]) -> Vec<Mi
     let wrong = items.iter().filter(|i| i.truth != i.found);
     let made = wrong.map(|i| Mistake {
         truth: i.truth.clone(),
-        found: i.found.clone(),
-        score: Some(i.score),
+        found: said(i),
+        score: i.score,
         note: i.target.clone(),
         context: i.evidence.map_or_else(|| opening(&truth[i.article]), |(a, b)| plain(slice(&truth[i.article].article.text, a, b))),
         ..mistake(task, &truth[i.article])
     });
     surest(made.collect())
+}
+
+fn said(item: &StanceItem) -> String {
+    if item.found.is_empty() { NONE.to_string() } else { item.found.clone() }
 }
 
 fn confusion(task: &str, pairs: &[(String, String)]) -> Confusion {
@@ -323,11 +327,11 @@ fn context(truth: &Labelled, spans: &[(&str, Option<Span>)]) -> Vec<Piece> {
     let spans: Vec<(&str, Span)> = spans.iter().filter_map(|(class, span)| Some((*class, span.clone()?))).collect();
     let Some((_, first)) = spans.first() else { return Vec::new() };
     let text = place(truth, first).0;
-    let placed: Vec<(&str, usize, usize)> =
-        spans.iter().map(|(class, span)| (*class, place(truth, span).1, place(truth, span).2)).collect();
     let points: Vec<char> = text.chars().collect();
     let length = points.len();
-    let (begin, end) = (placed.iter().map(|p| p.1).min().unwrap_or(0), placed.iter().map(|p| p.2).max().unwrap_or(0).min(length));
+    let inside = |(class, span): &(_, Span)| (*class, place(truth, span).1.min(length), place(truth, span).2.min(length));
+    let placed: Vec<(&str, usize, usize)> = spans.iter().map(inside).collect();
+    let (begin, end) = (placed.iter().map(|p| p.1).min().unwrap_or(0), placed.iter().map(|p| p.2).max().unwrap_or(0));
     // Whole words on either side.
     let (mut from, mut to) = (begin.saturating_sub(AROUND), (end + AROUND).min(length));
     while from > 0 && from < begin && !points[from - 1].is_whitespace() {
@@ -336,7 +340,7 @@ fn context(truth: &Labelled, spans: &[(&str, Option<Span>)]) -> Vec<Piece> {
     while to < length && to > end && !points[to].is_whitespace() {
         to -= 1;
     }
-    let cuts: BTreeSet<usize> = [from, to].into_iter().chain(placed.iter().flat_map(|p| [p.1.min(length), p.2.min(length)])).collect();
+    let cuts: BTreeSet<usize> = [from, to].into_iter().chain(placed.iter().flat_map(|p| [p.1, p.2])).collect();
     let cuts: Vec<usize> = cuts.into_iter().collect();
     let class = |a: usize, b: usize| placed.iter().filter(|p| p.1 <= a && b <= p.2).map(|p| p.0).collect::<Vec<_>>().join(" ");
     cuts.windows(2).map(|w| Piece { text: slice(text, w[0], w[1]), class: class(w[0], w[1]) }).collect()
@@ -417,6 +421,18 @@ mod tests {
         assert_eq!(detail.mistakes[0].context[2].class, "truth");
         assert_eq!(detail.curves[0].items, 3);
         assert_eq!((detail.lengths[0].name.as_str(), detail.lengths[0].rows[0].items), ("to 100 words", 1));
+    }
+
+    #[test]
+    fn spans_past_the_end_of_a_text_have_a_context() {
+        for (start, end) in [(900, 905), (900, 3), (4, 900)] {
+            let truth = labelled("زار سيرغي لافروف حلب", &[(start, end, "PER")]);
+            let mut answers = Answers::default();
+            answers.add(&truth, &analysis(&[]));
+            let detail = answers.detail(std::slice::from_ref(&truth), &[analysis(&[])]);
+            let shown: String = detail.mistakes[0].context.iter().map(|p| p.text.as_str()).collect();
+            assert!(truth.article.text.ends_with(&shown), "{start}..{end}: {shown}");
+        }
     }
 
     #[test]

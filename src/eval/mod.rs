@@ -8,6 +8,7 @@ pub mod bootstrap;
 pub mod calibration;
 pub mod check;
 pub mod detail;
+pub mod encoding;
 pub mod labels;
 pub mod rouge;
 pub mod score;

@@ -2,12 +2,13 @@
 
 use super::bootstrap::{Interval, interval, paired};
 use super::calibration::expected_error;
-use super::labels::{macro_f1, mean, per_label, per_label_of_sets};
+use super::labels::{mean, per_label, per_label_of_sets};
 use super::rouge::{Form, Rouge, rouge_l, rouge_n, tokens};
 use super::spans::{Span, relaxed, strict};
 use super::{Counts, baselines};
 use crate::data::labelled::{GoldEntity, Labelled};
-use crate::data::{Analysis, StanceKind};
+use crate::data::{Analysis, Stance, StanceKind};
+use crate::tasks::stance::Target;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,8 +50,9 @@ pub struct StanceItem {
     pub(super) article: usize,
     pub(super) target: String,
     pub(super) truth: String,
+    /// Empty where nothing was said, which no true label is.
     pub(super) found: String,
-    pub(super) score: f64,
+    pub(super) score: Option<f64>,
     pub(super) evidence: Option<(usize, usize)>,
 }
 
@@ -69,9 +71,26 @@ impl TopicItem {
 }
 
 impl StanceItem {
+    /// A model says nothing of an article without words; that is wrong, whatever is true.
+    fn new(article: usize, target: &Target, truth: &str, found: Option<&Stance>) -> Self {
+        let best = |stance: &Stance| {
+            let s = stance.scores;
+            f64::from(s.favor.max(s.against).max(s.neutral).max(s.unrelated))
+        };
+        let label = found.map_or("", |stance| &stance.label);
+        Self {
+            article,
+            target: target.text.clone(),
+            truth: alternative(truth, label).to_string(),
+            found: label.to_string(),
+            score: found.map(best),
+            evidence: found.and_then(|stance| stance.evidence),
+        }
+    }
+
     /// The label's probability, and whether it is right.
-    pub(super) fn answer(&self) -> (f64, bool) {
-        (self.score, self.truth == self.found)
+    pub(super) fn answer(&self) -> Option<(f64, bool)> {
+        Some((self.score?, self.truth == self.found))
     }
 }
 
@@ -116,15 +135,13 @@ impl Answers {
             let found = found.iter().map(|t| t.label.clone()).collect();
             self.topics.push(TopicItem { article, truth: gold.clone(), found, best });
         }
-        for ((target, label), found) in truth.stance.iter().flatten().zip(answer.stance.iter().flatten()) {
-            let s = found.scores;
-            let score = f64::from(s.favor.max(s.against).max(s.neutral).max(s.unrelated));
-            let truth = alternative(label, &found.label).to_string();
-            let item =
-                StanceItem { article, target: target.text.clone(), truth, found: found.label.clone(), score, evidence: found.evidence };
-            match target.kind {
-                StanceKind::Claim => self.claims.push(item),
-                StanceKind::Entity => self.targets.push(item),
+        if let (Some(gold), Some(found)) = (&truth.stance, &answer.stance) {
+            for (i, (target, label)) in gold.iter().enumerate() {
+                let item = StanceItem::new(article, target, label, found.get(i));
+                match target.kind {
+                    StanceKind::Claim => self.claims.push(item),
+                    StanceKind::Entity => self.targets.push(item),
+                }
             }
         }
         if let (Some(reference), Some(found)) = (&truth.summary, &answer.summary) {
@@ -230,7 +247,7 @@ impl Item for StanceItem {
     }
 
     fn first(items: &[&Self]) -> f64 {
-        macro_f1(items.iter().map(|i| (fold(&i.truth), fold(&i.found))))
+        stance_f1(items.iter().map(|i| (fold(&i.truth), fold(&i.found))))
     }
 }
 
@@ -326,6 +343,11 @@ fn fold(label: &str) -> &str {
     if label == "unrelated" { "neutral" } else { label }
 }
 
+/// Macro-F1 over the stances: what has no answer is missed, and is no label beside the others.
+fn stance_f1<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> f64 {
+    mean(per_label(pairs).into_iter().filter(|(label, _)| !label.is_empty()).map(|(_, counts)| counts.f1()))
+}
+
 fn stance_rows(task: &str, items: &[StanceItem]) -> Vec<Row> {
     if items.is_empty() {
         return Vec::new();
@@ -334,19 +356,19 @@ fn stance_rows(task: &str, items: &[StanceItem]) -> Vec<Row> {
     let mut first = row(task, StanceItem::MEASURE, items, StanceItem::first);
     first.baselines.insert("majority".into(), baselines::majority_macro_f1(&pairs));
     first.baselines.insert("target only".into(), baselines::target_only_macro_f1(&pairs));
-    let of_four = |items: &[&StanceItem]| macro_f1(items.iter().map(|i| (i.truth.as_str(), i.found.as_str())));
+    let of_four = |items: &[&StanceItem]| stance_f1(items.iter().map(|i| (i.truth.as_str(), i.found.as_str())));
     let mut out = vec![first, row(task, "macro-F1 of four", items, of_four)];
     let right = |i: &&StanceItem| if i.truth == i.found { 1.0 } else { 0.0 };
     out.push(row(task, "accuracy", items, |i| mean(i.iter().map(right))));
     let labels: BTreeSet<&str> = items.iter().flat_map(|i| [i.truth.as_str(), i.found.as_str()]).collect();
-    for label in labels {
+    for label in labels.into_iter().filter(|label| !label.is_empty()) {
         let of = |items: &[&StanceItem]| {
             let per = per_label(items.iter().map(|i| (i.truth.as_str(), i.found.as_str())));
             per.get(label).copied().unwrap_or_default().f1()
         };
         out.push(row(task, format!("{label} F1"), items, of));
     }
-    let error = |i: &[&StanceItem]| expected_error(&i.iter().map(|i| i.answer()).collect::<Vec<_>>());
+    let error = |i: &[&StanceItem]| expected_error(&i.iter().filter_map(|i| i.answer()).collect::<Vec<_>>());
     out.push(row(task, "calibration error", items, error));
     out
 }
@@ -383,4 +405,32 @@ fn summary_rows(items: &[SummaryItem]) -> Vec<Row> {
         out[0].baselines.insert(name.into(), value);
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Article, StanceScores};
+
+    #[test]
+    fn a_stance_without_an_answer_is_missed() {
+        let target = Target { text: "روسيا".into(), kind: StanceKind::Entity };
+        let scores = StanceScores { favor: 0.7, ..StanceScores::default() };
+        let answer = Stance { target: "روسيا".into(), kind: StanceKind::Entity, label: "favor".into(), scores, evidence: None };
+        let mut answers = Answers::default();
+        for (text, label, found) in [("نص", "favor", vec![answer]), ("", "favor", vec![]), ("", "unrelated", vec![])] {
+            let truth =
+                Labelled { article: Article::new(text), stance: Some(vec![(target.clone(), label.to_string())]), ..Labelled::default() };
+            answers.add(&truth, &Analysis { stance: Some(found), ..Analysis::default() });
+        }
+        let rows = answers.rows();
+        let of = |measure: &str| rows.iter().find(|r| r.measure == measure).map(|r| (r.items, r.score.value));
+        assert_eq!(of("accuracy"), Some((3, 1.0 / 3.0)));
+        assert_eq!(of("macro-F1 of three"), Some((3, 1.0 / 3.0)), "two thirds of favor, nothing of neutral");
+        assert!(of(" F1").is_none() && of("favor F1").is_some());
+        assert!(of("calibration error").is_some_and(|(_, error)| (error - 0.3).abs() < 1e-6), "what is not said has no probability");
+        assert!(answers.main_rows(|_| true).iter().any(|r| r.items == 3));
+        answers.add(&Labelled { stance: Some(vec![(target, "favor".into())]), ..Labelled::default() }, &Analysis::default());
+        assert_eq!(answers.targets.len(), 3, "a model without the head is not asked");
+    }
 }

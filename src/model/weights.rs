@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
+use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -119,12 +120,28 @@ impl<'a> Weights<'a> {
         unread
     }
 
+    /// The first tensor, by name, that holds a NaN or an infinity. Reads the whole file.
+    pub fn not_finite(&self) -> Option<String> {
+        let tensors = self.tensors.tensors().into_iter();
+        tensors.filter(|(_, view)| !is_finite(view)).map(|(name, _)| name).min()
+    }
+
     /// Names, shapes and types, sorted by name.
     pub fn listing(&self) -> Vec<(String, Vec<usize>, String)> {
         let mut all: Vec<_> =
             self.tensors.tensors().into_iter().map(|(name, view)| (name, view.shape().to_vec(), format!("{:?}", view.dtype()))).collect();
         all.sort();
         all
+    }
+}
+
+fn is_finite(view: &TensorView<'_>) -> bool {
+    let data = view.data();
+    match view.dtype() {
+        Dtype::F32 => data.as_chunks().0.iter().all(|&b| f32::from_le_bytes(b).is_finite()),
+        Dtype::F16 => data.as_chunks().0.iter().all(|&b| f16::from_le_bytes(b).is_finite()),
+        Dtype::BF16 => data.as_chunks().0.iter().all(|&b| bf16::from_le_bytes(b).is_finite()),
+        _ => true,
     }
 }
 
@@ -208,7 +225,6 @@ impl LayerWeights {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use safetensors::tensor::TensorView;
     use std::collections::HashMap;
 
     fn bytes(tensors: &[(&str, Dtype, &[usize], &[u8])]) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
@@ -235,6 +251,21 @@ mod tests {
         let alone = bytes(&[matrix])?;
         let error = Weights::parse(&alone, "m")?.get("heads.a.weight", &[2, 2]).err().map(|e| e.to_string());
         assert_eq!(error.as_deref(), Some("model m: model.safetensors has no tensor heads.a.scale"));
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_no_number_has_its_tensor_named() -> Result<(), Box<dyn std::error::Error>> {
+        let (fine, endless) = (floats(&[1.0, f32::MAX]), floats(&[1.0, f32::NEG_INFINITY]));
+        let halves: Vec<u8> = [f16::ONE, f16::NAN].iter().flat_map(|x| x.to_le_bytes()).collect();
+        let brains: Vec<u8> = [bf16::ONE, bf16::INFINITY].iter().flat_map(|x| x.to_le_bytes()).collect();
+        let named = |dtype, data: &[u8]| {
+            Ok::<_, Box<dyn std::error::Error>>(Weights::parse(&bytes(&[("a", dtype, &[2], data)])?, "m")?.not_finite())
+        };
+        assert_eq!(named(Dtype::F32, &fine)?, None);
+        for (dtype, data) in [(Dtype::F32, &endless), (Dtype::F16, &halves), (Dtype::BF16, &brains)] {
+            assert_eq!(named(dtype, data)?.as_deref(), Some("a"));
+        }
         Ok(())
     }
 

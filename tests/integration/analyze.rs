@@ -136,6 +136,88 @@ fn bad_records_are_reported_once_however_often_a_run_goes_on() {
     }
 }
 
+/// Bad records count however often a run goes on, and under whatever name its input is given.
+#[test]
+fn bad_records_of_an_earlier_run_count_and_are_known_by_any_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("in.jsonl"), "{broken\n{\"id\":\"a\",\"text\":\"خبر\"}\n[]\n").unwrap();
+    let run = |input: &str| {
+        let mut command = mujaz();
+        command.current_dir(folder.path()).args(["analyze", "--model"]).arg(repo("tests/fixtures/tiny-bert"));
+        let output = command.args([input, "-o", "out.jsonl", "--errors", "bad.jsonl", "--resume"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let told = String::from_utf8_lossy(&output.stderr).to_string();
+        assert!(told.contains("2 bad records"), "{told}");
+        [fs::read_to_string(path("out.jsonl")).unwrap(), fs::read_to_string(path("bad.jsonl")).unwrap()]
+    };
+    let first = run("in.jsonl");
+    for name in ["in.jsonl", "./in.jsonl", path("in.jsonl").to_str().unwrap()] {
+        assert_eq!(run(name), first, "{name}");
+    }
+}
+
+#[test]
+fn only_an_earlier_output_of_these_inputs_is_gone_on_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let one = "{\"id\":\"a\",\"text\":\"خبر\"}\n";
+    fs::write(path("one.jsonl"), one).unwrap();
+    fs::write(path("two.jsonl"), one.repeat(2)).unwrap();
+    let resume = |input: &str, out: &str, words: &str| {
+        let before = fs::read(path(out)).unwrap();
+        let output = tiny().arg(path(input)).arg("-o").arg(path(out)).arg("--resume").output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).to_string();
+        assert!(output.status.code() == Some(2) && told.contains(words), "{told}");
+        assert_eq!(fs::read(path(out)).unwrap(), before);
+    };
+    fs::write(path("mine.jsonl"), one.repeat(3)).unwrap();
+    resume("one.jsonl", "mine.jsonl", "mine.jsonl: line 1 is none of mujaz analyze");
+    tiny().arg(path("two.jsonl")).arg("-o").arg(path("out.jsonl")).assert().success();
+    resume("one.jsonl", "out.jsonl", "1 records more than the inputs");
+}
+
+#[test]
+fn nothing_is_emptied_before_everything_is_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for (output, errors) in [("none/out.jsonl", "kept.jsonl"), ("kept.jsonl", "none/bad.jsonl")] {
+        fs::write(path("kept.jsonl"), "of before").unwrap();
+        let mut command = tiny();
+        command.arg(repo("examples/articles")).arg("-o").arg(path(output)).arg("--errors").arg(path(errors)).assert().code(2);
+        assert_eq!(fs::read_to_string(path("kept.jsonl")).unwrap(), "of before");
+    }
+}
+
+/// Who reads --errors may go away: the run goes on, and the rest is told on stderr.
+#[cfg(unix)]
+#[test]
+fn errors_that_nobody_reads_any_more_are_told_on_stderr() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("errors");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("mujaz"))
+        .args(["analyze", "-q", "--model"])
+        .arg(repo("tests/fixtures/tiny-bert"))
+        .arg("--errors")
+        .arg(&pipe)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(fs::File::open(&pipe).unwrap());
+    let mut stdin = child.stdin.take().unwrap();
+    for i in 0..50 {
+        writeln!(stdin, "{{broken\n{{\"id\":\"r{i}\",\"text\":\"خبر من حلب.\"}}").unwrap();
+    }
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), ids(&output.stdout).len()), (Some(1), 50), "{told}");
+    assert_eq!((told.matches("nobody reads --errors").count(), told.matches("broken JSON").count()), (1, 50), "{told}");
+}
+
 #[cfg(unix)]
 #[test]
 fn no_other_name_of_an_input_is_written() {
@@ -157,6 +239,9 @@ fn no_other_name_of_an_input_is_written() {
     let out = fs::File::create(path("out.jsonl")).unwrap();
     assert!(program().arg("--with-text").arg(folder.path()).stdout(out).status().unwrap().success());
     assert_eq!(ids(&fs::read(path("out.jsonl")).unwrap()), ["a"], "what is being written is not read");
+    let mix = fs::File::create(path("mix.jsonl")).unwrap();
+    let status = program().arg(path("in.jsonl")).arg("--errors").arg(path("mix.jsonl")).stdout(mix).status().unwrap();
+    assert_eq!(status.code(), Some(2), "standard output is an output too");
     let dotted = path("sub/../o.jsonl");
     fs::create_dir(path("sub")).unwrap();
     tiny().arg(path("in.jsonl")).arg("-o").arg(path("o.jsonl")).arg("--errors").arg(dotted).assert().code(2);
@@ -291,4 +376,39 @@ fn model_info_and_verify() {
         let output = mujaz().current_dir(repo("")).args(["model", "verify", model]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
+}
+
+/// The tiny model, its tensor `name` filled with `value`, as `model verify` sees it.
+fn verify_with(name: &str, value: f32) -> (Option<i32>, String) {
+    let (folder, model) = (tempfile::tempdir().unwrap(), repo("tests/fixtures/tiny-bert"));
+    for file in ["config.json", "tokenizer.json"] {
+        fs::copy(model.join(file), folder.path().join(file)).unwrap();
+    }
+    let mut bytes = fs::read(model.join("model.safetensors")).unwrap();
+    let (length, metadata) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+    let (from, to) = metadata.info(name).unwrap().data_offsets;
+    bytes[8 + length..][from..to].as_chunks_mut().0.iter_mut().for_each(|number| *number = value.to_le_bytes());
+    fs::write(folder.path().join("model.safetensors"), bytes).unwrap();
+    let output = mujaz().args(["model", "verify"]).arg(folder.path()).output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).to_string())
+}
+
+#[test]
+fn a_model_with_numbers_that_are_none_is_refused() {
+    for name in ["heads.stance.claim.weight", "heads.extract.cut.sentence.weight", "encoder.layer.1.output.dense.bias"] {
+        let (code, told) = verify_with(name, f32::NAN);
+        assert!(code == Some(2) && told.contains(&format!("tensor {name}")), "{told}");
+    }
+    // Weights that are numbers, but too large to compute with. Only a claim or an entity that is not named comes to these.
+    for name in ["heads.stance.claim.weight", "heads.stance.entity.weight"] {
+        let (code, told) = verify_with(name, f32::MAX);
+        assert!(code == Some(2) && told.contains("stance scores that are no numbers"), "{told}");
+    }
+}
+
+#[test]
+fn the_device_that_is_used_is_named() {
+    let output = mujaz().args(["analyze", "-v", "--model"]).arg(repo("tests/fixtures/tiny-bert")).write_stdin("").output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).to_string();
+    assert!(!told.contains("Auto") && (cfg!(any(feature = "cuda", feature = "metal")) || told.contains("device cpu, kernel")), "{told}");
 }

@@ -56,4 +56,13 @@ fn the_encoder_alone_and_an_input_without_articles() {
     let output = mujaz().arg("bench").arg(&path).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no article to measure with"));
+    let content = "{broken\n{\"text\":\"خبر من حلب\"}\n";
+    std::fs::write(&path, content).unwrap();
+    let measure = |rows: &std::path::Path| {
+        let mut command = mujaz();
+        command.args(["bench", "--encoder-only", "--repeat", "1", "--model"]).arg(repo("tests/fixtures/tiny-bert"));
+        command.arg(&path).arg("--rows").arg(rows).output().unwrap().status.code()
+    };
+    assert_eq!(measure(&empty.path().join("rows.txt")), Some(1), "a bad record is one here too");
+    assert_eq!((measure(&path), std::fs::read_to_string(&path).unwrap().as_str()), (Some(2), content));
 }

@@ -88,3 +88,25 @@ fn records_that_do_not_say_contradict_nothing() {
     let told = String::from_utf8(output.stdout).unwrap();
     assert!(!told.contains("label-conflict") && told.contains("data.jsonl:2: warning [duplicate] the same text"), "{told}");
 }
+
+#[test]
+fn labels_that_cannot_be_read_are_reported_and_the_rest_is_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("a.conll"), "# newdoc\n# sent_id = 1\nزار\tO\nحلب\tB-LOC\n\nكيري\tPERSON\n").unwrap();
+    fs::write(path("b.conll"), b"\xc7\xe1\tO\n").unwrap();
+    fs::write(path("c.jsonl"), "{\"text\":\"وصل كيري\",\"summary\":[\"a\"]}\n").unwrap();
+    fs::write(path("d.csv"), "text,target,label\nوصل الوفد,الوفد,favor\nغادر الوفد,,against\n").unwrap();
+    let output = mujaz().arg("check").args(["a.conll", "b.conll", "c.jsonl", "d.csv"].map(path)).output().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    for wanted in [
+        "a.conll:6: error [unreadable] \"PERSON\" is no BIO tag",
+        "b.conll:1: error [unreadable] invalid UTF-8",
+        "c.jsonl:1: error [unreadable] \"summary\" must be a text",
+        "d.csv:3: error [unreadable] stance needs a list",
+        "2 records: 4 errors",
+    ] {
+        assert!(told.contains(wanted), "{wanted}\n{told}");
+    }
+}

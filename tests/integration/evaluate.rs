@@ -284,3 +284,71 @@ fn gates_hold_when_nobody_reads_the_table() {
     assert_eq!(child.wait().unwrap().code(), Some(1), "the gate was missed");
     assert!(report.exists());
 }
+
+#[test]
+fn spans_past_the_end_and_bad_conll_lines_are_reported_and_the_rest_is_scored() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let entity = |start: usize, end: usize| json!({"type": "LOC", "start": start, "end": end});
+    let record = json!({"text": "وصل الوزير إلى حلب.", "entities": [entity(900, 905), entity(15, 18)], "topics": ["sport"]});
+    fs::write(path("gold.jsonl"), record.to_string()).unwrap();
+    fs::write(path("bad.conll"), "# sent_id = 1\nزار\tO\nحلب\tB-LOC\n\nكيري\tPERSON\n").unwrap();
+    fs::write(path("latin.conll"), b"\xc7\xe1\tO\n").unwrap();
+    let data = ["latin.conll", "bad.conll", "gold.jsonl"].map(path);
+    let output = evaluate().args(&data).arg("--json").arg(path("report.json")).arg("--html").arg(path("page.html")).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    for wanted in [
+        "gold.jsonl:1: entities left out: LOC 900..905 is outside the text",
+        "bad.conll:5: \"PERSON\" is no BIO tag",
+        "latin.conll:1: invalid UTF-8",
+    ] {
+        assert!(told.contains(wanted), "{wanted}\n{told}");
+    }
+    let report: Value = serde_json::from_slice(&fs::read(path("report.json")).unwrap()).unwrap();
+    assert_eq!(report["bad_records"].as_array().unwrap().len(), 3);
+    let items = |task: &str| {
+        let rows = report["models"][0]["rows"].as_array().unwrap();
+        rows.iter().find(|r| r["task"] == task).map(|r| r["items"].as_u64().unwrap())
+    };
+    assert_eq!((items("entities"), items("topics")), (Some(2), Some(1)));
+}
+
+#[test]
+fn gates_are_held_against_the_data_before_the_model_is_loaded() {
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["tokenizer.json", "config.json"] {
+        fs::copy(repo("tests/fixtures/tiny-bert").join(file), folder.path().join(file)).unwrap();
+    }
+    fs::write(folder.path().join("model.safetensors"), "no weights").unwrap();
+    let data = folder.path().join("gold.jsonl");
+    let stance = json!([{"target": "الوزير", "kind": "entity", "label": "favor"}]);
+    fs::write(&data, json!({"text": "وصل الوزير إلى حلب.", "entities": [], "stance": stance}).to_string()).unwrap();
+    for (gate, words) in [
+        ("entity=0.8", "no task \"entity\"; the tasks are entities, topics, stance-claim, stance-entity, summary"),
+        ("topics=0.8", "the data has no labels for \"topics\""),
+        ("stance-claim=0.8", "the data has no labels for \"stance-claim\""),
+    ] {
+        let output = mujaz().arg("evaluate").arg("--model").arg(folder.path()).arg(&data).args(["--min-f1", gate]).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains(words), "{told}");
+    }
+}
+
+#[test]
+fn unknown_labels_are_said_once_and_unanswered_targets_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, report) = (folder.path().join("gold.jsonl"), folder.path().join("report.json"));
+    let stance = json!([{"target": "الوزير", "kind": "entity", "label": "favor"}]);
+    let record = |text: &str| json!({"text": text, "topics": ["Politics", "sport"], "stance": stance});
+    fs::write(&data, format!("{}\n{}\n", record("وصل الوزير إلى حلب."), record(""))).unwrap();
+    let output = evaluate().arg(&data).arg("--json").arg(&report).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert_eq!(told.trim(), "mujaz: topic \"Politics\" is none of the model's labels; map it with --map");
+    let page: Value = serde_json::from_slice(&fs::read(&report).unwrap()).unwrap();
+    let accuracy = page["models"][0]["rows"].as_array().unwrap().iter().find(|r| r["measure"] == "accuracy").unwrap();
+    assert_eq!(accuracy["items"], 2, "{accuracy}");
+    assert!(accuracy["score"]["value"].as_f64().unwrap() <= 0.5, "{accuracy}");
+}

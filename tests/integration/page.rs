@@ -159,6 +159,10 @@ fn analyze_writes_the_same_page() {
     tiny().arg(repo("examples/articles")).arg("-o").arg(&page).assert().success();
     let content = fs::read_to_string(&page).unwrap();
     assert!(content.contains("هدنة إنسانية") && content.trim_end().ends_with("</html>"));
+    let (same, other) = (folder.path().join("same.html"), folder.path().join("PAGE.HTML"));
+    fs::write(&same, "{\"id\":\"a\",\"text\":\"خبر\"}\n").unwrap();
+    mujaz().arg("render").arg(&same).arg("-o").arg(&same).assert().code(2);
+    mujaz().arg("render").arg(&same).arg("-o").arg(&other).assert().success();
     let bare = folder.path().join("bare.jsonl");
     fs::write(&bare, tiny().arg(repo("examples/articles")).output().unwrap().stdout).unwrap();
     let output = mujaz().arg("render").arg(&bare).arg("-o").arg(&page).output().unwrap();
