@@ -25,8 +25,9 @@ import time
 from pathlib import Path
 
 import torch
-from tokenizers import AddedToken, Tokenizer
+from tokenizers import AddedToken
 from torch import nn
+from transformers import AutoConfig
 
 sys.path.insert(0, str(Path(__file__).parent))
 from mujaz_train import batches
@@ -88,7 +89,12 @@ def build_config(args, data, tokenizer):
         "sep": "</s>" if tokenizer.token_to_id("</s>") is not None else "[SEP]",
         "entity": "<entity>", "claim": "<claim>",
     }  # fmt: skip
-    tokenizer.add_special_tokens([AddedToken(specials[k], special=True) for k in ("entity", "claim")])
+    taken = set(tokenizer.get_vocab().values())
+    for marker in (specials["entity"], specials["claim"]):
+        if tokenizer.token_to_id(marker) is None:
+            tokenizer.add_special_tokens([AddedToken(marker, special=True)])
+            if tokenizer.token_to_id(marker) in taken:  # ids go on from the count, which gaps make smaller than the highest
+                raise SystemExit(f"{args.base}: the vocabulary has gaps in its ids, {marker} would share one; number its pieces without gaps")
     heads = {}
     if "topics" in data:
         topics = json.loads(args.topics.read_text(encoding="utf-8"))
@@ -106,27 +112,34 @@ def build_config(args, data, tokenizer):
         heads["extract"] = {"size": 256, "layers": 1, "heads": 4, "feed_forward": 512, "positions": 48, "lead": 4.0}
         if any("summary" in r for r in data["extract"]):
             heads["extract"]["word"] = {"size": 128, "weight": 4.0, "further": 0.3}
-    ours = json.loads(tokenizer.to_str())["normalizer"]
     return {
-        "name": args.name, "revision": args.revision, "normalizer": "mujaz-1" if is_ours(ours) else None,
+        "name": args.name, "revision": args.revision, "normalizer": "mujaz-1" if batches.is_ours(tokenizer) else None,
         "window": args.window, "overlap": args.overlap, "stance_window": args.stance_window,
         "specials": specials, "heads": heads,
     }  # fmt: skip
 
 
-def is_ours(normalizer):
-    from mujaz_train.tokenizer import normalizer as build
-
-    probe = Tokenizer.from_str(json.dumps({"version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "normalizer": None,
-                                           "pre_tokenizer": None, "post_processor": None, "decoder": None,
-                                           "model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}}))  # fmt: skip
-    probe.normalizer = build()
-    return json.loads(probe.to_str())["normalizer"] == normalizer
-
-
 def base_config(base):
     """What the config.json of a base says of mujaz."""
     return json.loads((base / "config.json").read_text(encoding="utf-8")).get("mujaz", {})
+
+
+def check_base(args):
+    """Refuse before the training what the program refuses after it (src/model/config.rs)."""
+    if not (args.base / "config.json").exists():
+        raise SystemExit(f"{args.base} is no folder of a model: it has no config.json")
+    config = AutoConfig.from_pretrained(args.base)
+    refuse = lambda reason: SystemExit(f"{args.base}: {reason}")
+    if config.model_type not in ("bert", "roberta", "xlm-roberta", "camembert"):
+        raise refuse(f"model_type {config.model_type!r} is not supported; use bert, roberta, xlm-roberta or camembert")
+    if config.hidden_act not in ("gelu", "gelu_python"):
+        raise refuse(f"hidden_act {config.hidden_act!r} is not supported; use an encoder with gelu")
+    if getattr(config, "position_embedding_type", None) not in (None, "absolute"):
+        raise refuse("only absolute position embeddings are supported")
+    longest = config.max_position_embeddings - (0 if config.model_type == "bert" else config.pad_token_id + 1)
+    window = max(args.window, args.stance_window)
+    if window > longest or min(args.window, args.stance_window) < 16:
+        raise refuse(f"--window {args.window} and --stance-window {args.stance_window} must be between 16 and {longest}, its positions")
 
 
 def labels_of(config, head):
@@ -142,8 +155,9 @@ def has_pieces(base):
 
 def build_model(args, config, tokenizer):
     encoder = load_encoder(args.base)
-    if tokenizer.get_vocab_size() > encoder.config.vocab_size:
-        encoder.resize_token_embeddings(tokenizer.get_vocab_size())
+    size = 1 + max(tokenizer.get_vocab().values())
+    if size > encoder.config.vocab_size:
+        encoder.resize_token_embeddings(size)
     if "stance" in config["heads"]:
         with_shared_types(encoder)
     model = Mujaz(encoder, config)
@@ -427,7 +441,9 @@ def check_gradients(model, encoder, train, args, autocast):
             LOSSES["stance"](model, encoder, own[:4], args.device, rng, True)[0].backward()
         elif "stance" in model.heads:
             getattr(model.heads["stance"], kind).requires_grad_(False)
-    bare = [n for n, p in model.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.abs().sum() > 0)]
+    # A softmax takes no notice of what is added to all scores alike: the gradients of these are 0 but for rounding.
+    shifts = lambda name: name.endswith("key.bias") or name == "heads.extract.out.bias"
+    bare = [n for n, p in model.named_parameters() if p.requires_grad and (p.grad is None or not (shifts(n) or p.grad.abs().sum() > 0))]
     model.zero_grad(set_to_none=True)
     if bare:
         raise SystemExit(f"no gradient reaches: {', '.join(bare)}")
@@ -476,6 +492,7 @@ def main():
         raise SystemExit(f"{args.data} holds no TASK.train.jsonl for {args.tasks}")
     check_data(train)
     check_data(dev)
+    check_base(args)
     tokenizer = batches.plain_tokenizer(args.base)
     config = build_config(args, {t: r + dev.get(t, []) for t, r in train.items()}, tokenizer)
     encoder = batches.Encoder(tokenizer, config["specials"], args.window, args.stance_window)

@@ -1,9 +1,12 @@
 """From records to padded batches, the same input rows that `src/pipeline` and `src/tasks/stance.rs` make."""
 
+import json
 import random
+from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, normalizers
+from transformers import AutoTokenizer
 
 from . import text as rules
 from .tokenizer import normalizer
@@ -14,17 +17,36 @@ LENGTHS = [32, 64, 96, 128, 192, 256, 384, 512]
 
 
 def plain_tokenizer(folder):
-    """The tokenizer of a model folder, which neither pads nor cuts."""
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    """The tokenizer of a model folder, which neither pads nor cuts; built from its vocab.txt where there is no tokenizer.json."""
+    if (Path(folder) / "tokenizer.json").exists():
+        tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
+    else:
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True).backend_tokenizer
+        except (OSError, ValueError, AttributeError) as e:
+            raise SystemExit(f"{folder}: no tokenizer.json, and no other files that make a fast tokenizer: {e}") from e
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer
+
+
+def is_ours(tokenizer):
+    """Whether a tokenizer normalises by the rules of mujaz alone."""
+    probe = Tokenizer.from_str(tokenizer.to_str())
+    probe.normalizer = normalizer()
+    own = lambda t: json.loads(t.to_str())["normalizer"]
+    return own(probe) == own(tokenizer)
 
 
 class Encoder:
     """Tokenises records. `specials` is the `specials` object of the mujaz configuration."""
 
     def __init__(self, tokenizer, specials, window, stance_window):
+        # As the program does: the rules of mujaz first, then those of the tokenizer, one sentence after the other.
+        self.foreign = not is_ours(tokenizer)
+        if self.foreign:
+            tokenizer = Tokenizer.from_str(tokenizer.to_str())
+            tokenizer.normalizer = normalizers.Sequence([n for n in (normalizer(), tokenizer.normalizer) if n])
         self.tokenizer = tokenizer
         self.cls, self.sep = (tokenizer.token_to_id(specials[k]) for k in ("cls", "sep"))
         self.kinds = {k: tokenizer.token_to_id(specials[k]) for k in ("entity", "claim")}
@@ -41,14 +63,16 @@ class Encoder:
 
     def part(self, body):
         """(ids, spans of words, word of each piece) of a title or a text."""
-        encoding = self.tokenizer.encode(body, add_special_tokens=False)
         spans = rules.words(body)
-        word, owners = 0, []
-        for start, _ in encoding.offsets:
-            while word + 1 < len(spans) and start >= spans[word][1]:
-                word += 1
-            owners.append(word)
-        return encoding.ids, spans, owners
+        word, ids, owners = 0, [], []
+        for begin, end in rules.sentences(body) if self.foreign else [(0, len(body))]:
+            encoding = self.tokenizer.encode(body[begin:end], add_special_tokens=False)
+            ids += encoding.ids
+            for start, _ in encoding.offsets:
+                while word + 1 < len(spans) and begin + start >= spans[word][1]:
+                    word += 1
+                owners.append(word)
+        return ids, spans, owners
 
     def article(self, record, sentences=None):
         """`[CLS] title [SEP] text [SEP]` cut to the window.

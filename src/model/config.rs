@@ -303,7 +303,7 @@ impl Config {
         if !matches!(config.model_type.as_str(), "bert" | "roberta" | "xlm-roberta" | "camembert") {
             return refuse(format!("model_type {:?} is not supported; use bert, roberta, xlm-roberta or camembert", config.model_type));
         }
-        if config.hidden_act != "gelu" {
+        if !matches!(config.hidden_act.as_str(), "gelu" | "gelu_python") {
             return refuse(format!("hidden_act {:?} is not supported; use an encoder with gelu", config.hidden_act));
         }
         if config.position_embedding_type.as_deref().is_some_and(|kind| kind != "absolute") {

@@ -51,7 +51,11 @@ impl HubModel {
         if self.is_offline() {
             return Err(failed("--offline forbids to fetch it".to_string()));
         }
-        let api = ApiBuilder::from_env().with_retries(3).with_progress(std::io::stderr().is_terminal()).build();
+        let mut api = ApiBuilder::from_env().with_retries(3).with_progress(std::io::stderr().is_terminal());
+        if let Some(token) = std::env::var("HF_TOKEN").ok().filter(|token| !token.trim().is_empty()) {
+            api = api.with_token(Some(token.trim().to_string())); // else that of HF_HOME/token
+        }
+        let api = api.build();
         let api = api.map_err(|e| failed(format!("no connection: {e}")))?;
         // The weights first: a branch in the cache points to a new commit from its first file on, and what breaks off while
         // they come must leave the commit that is whole.
@@ -70,6 +74,8 @@ impl HubModel {
             let told = e.to_string();
             let advice = if told.contains("404") {
                 format!("is there such a model, and does it hold {}?", FILES.join(", "))
+            } else if ["401", "403"].iter().any(|status| told.contains(status)) {
+                "it may be private or gated: set HF_TOKEN to a token that may read it".to_string()
             } else {
                 "see that the hub can be reached (HF_ENDPOINT), and that HF_HOME can be written".to_string()
             };
@@ -82,7 +88,8 @@ impl HubModel {
     }
 
     fn is_offline(&self) -> bool {
-        self.offline || std::env::var("HF_HUB_OFFLINE").is_ok_and(|v| !matches!(v.as_str(), "" | "0"))
+        self.offline
+            || std::env::var("HF_HUB_OFFLINE").is_ok_and(|v| !matches!(v.to_lowercase().as_str(), "" | "0" | "false" | "no" | "off"))
     }
 }
 

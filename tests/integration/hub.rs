@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
-/// A hub with one model, `org/tiny`; what it serves stands in `tests/fixtures/tiny-bert`.
+/// A hub with one model, `org/tiny`, which is `org/gated` too for who has the token "open"; what it serves stands in
+/// `tests/fixtures/tiny-bert`.
 struct Hub {
     address: String,
     requests: Arc<AtomicUsize>,
@@ -38,16 +39,22 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     let mut request = String::new();
     reader.read_line(&mut request)?;
     let mut range = (0, usize::MAX);
+    let mut allowed = false;
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line)? == 0 || line.trim().is_empty() {
             break;
         }
+        allowed |= line.trim().eq_ignore_ascii_case("authorization: bearer open");
         if let Some((first, last)) = line.to_lowercase().strip_prefix("range: bytes=").and_then(|r| r.trim().split_once('-')) {
             range = (first.parse().unwrap(), last.parse().unwrap_or(usize::MAX));
         }
     }
     let path = request.split(' ').nth(1).unwrap_or_default();
+    if path.starts_with("/org/gated/") && !allowed {
+        return stream.write_all(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    }
+    let path = path.replace("/gated/", "/tiny/");
     let file = ["main", COMMIT].iter().find_map(|revision| path.strip_prefix(&format!("/org/tiny/resolve/{revision}/")));
     let Some(content) = file.and_then(|file| fs::read(repo("tests/fixtures/tiny-bert").join(file)).ok()) else {
         return stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
@@ -112,4 +119,13 @@ fn what_cannot_be_fetched_is_said() {
     says(&hub.address, &["model", "pull", "some/folder"], "no model of a hub");
     says(&hub.address, &["model", "info", "hub:tiny"], "hub:ORG/NAME");
     says("http://127.0.0.1:9", &["model", "info", "hub:org/tiny"], "HF_ENDPOINT");
+    says(&hub.address, &["model", "pull", "hub:org/gated"], "set HF_TOKEN");
+}
+
+#[test]
+fn a_token_opens_a_gated_model() {
+    let (cache, hub) = (tempfile::tempdir().unwrap(), Hub::start());
+    let mut command = mujaz();
+    command.env("HF_HOME", cache.path()).env("HF_ENDPOINT", &hub.address).env_remove("HF_HUB_OFFLINE").env("HF_TOKEN", "open");
+    command.args(["model", "pull", "hub:org/gated"]).assert().success();
 }
