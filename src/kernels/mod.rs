@@ -256,10 +256,12 @@ pub(crate) mod testing {
             .collect()
     }
 
-    /// What this machine can run, and AMX by emulation where it has AVX-512 alone.
+    /// What this machine can run, and AMX by emulation where it has AVX-512 alone; of these what `MUJAZ_KERNEL` begins.
     pub(crate) fn kernels() -> Vec<Kernel> {
         let mut found = Kernel::available();
         found.extend(amx::emulated());
+        let forced = std::env::var("MUJAZ_KERNEL").unwrap_or_default();
+        found.retain(|kernel| kernel.to_string().starts_with(&forced));
         found
     }
 }
