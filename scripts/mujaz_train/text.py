@@ -133,7 +133,7 @@ class Sentences:
         chained = before.isascii() and self.text[: self.found[at - 1][0]].endswith(".")
         year = at > 1 and digit(self.get(at - 2)[:1])
         abbreviation = (before in ABBREVIATIONS or (alone and not chained and not year)) and self.goes_on(at) and not self.ends_line(at)
-        address = (before[-1].isascii() and before[-1].isalpha() and latin) or behind in DOMAINS
+        address = (before[-1].isascii() and before[-1].isalnum() and latin) or behind in DOMAINS
         listed = at == first + 1 and all(map(digit, before)) and self.goes_on(at) and not self.ends_line(at)
         spelt = before in LETTERS and behind in LETTERS
         return not (abbreviation or address or spelt or listed or self.in_number(at))
@@ -149,8 +149,9 @@ class Sentences:
 
     def ends_title(self, at, last):
         quoted = any(self.get(i) in set("»”“’\"'") for i in range(at + 1, last + 1))
-        goes_on = (self.goes_on(last) and not self.get(last + 1).startswith("و")) or self.get(last + 1) in set("،,؛;:")
-        return quoted and goes_on and self.get(at) in set("؟?!") and not self.ends_line(last)
+        goes_on = self.goes_on(last) and not self.get(last + 1).startswith("و")
+        listed = self.get(last + 1) in set("،,؛;") or (quoted and self.get(last + 1) == ":")
+        return ((quoted and goes_on) or listed) and self.get(at) in set("؟?!") and not self.ends_line(last)
 
     def closing_marks(self, first, at):
         own = [self.get(i) for i in range(first, at)]

@@ -72,10 +72,12 @@ pub fn pool(document: &Document) -> Vec<usize> {
 /// Words of a line that is no sentence, such as a heading or a name, unless a mark ends it.
 const SCRAP: usize = 4;
 
+/// Whether a line is that short, or not Arabic at all.
 fn is_scrap(document: &Document, sentence: &DocSentence) -> bool {
     let last = document.word(sentence.words.end - 1);
     let spoken = sentence.words.clone().filter(|&w| !document.words[w].mark).count();
-    spoken <= SCRAP && !matches!(last, "." | "؟" | "?" | "!" | "»" | "”" | "\"" | "…")
+    let arabic = |w: usize| document.word(w).starts_with(|c: char| ('\u{620}'..='\u{64a}').contains(&c));
+    !sentence.words.clone().any(arabic) || spoken <= SCRAP && !matches!(last, "." | "؟" | "?" | "!" | "»" | "”" | "\"" | "…")
 }
 
 /// A summary of `parts` of the normalised text, ranges of bytes, within `limit` words; `None` where nothing fits.
@@ -178,7 +180,7 @@ fn is_byline(document: &Document, sentence: &DocSentence) -> bool {
 }
 
 /// What stands before the sentences of a list, and behind their numbers.
-const BULLETS: [&str; 15] = ["•", "-", "–", "—", "−", "*", "·", "▪", "●", "■", "◆", "►", "▶", "←", "|"];
+const BULLETS: [&str; 16] = [".", "•", "-", "–", "—", "−", "*", "·", "▪", "●", "■", "◆", "►", "▶", "←", "|"];
 const NUMBERED: [&str; 4] = ["-", "–", ".", ")"];
 
 /// How many words of a sentence only say that it is one of a list: «• », «1- ».

@@ -1,4 +1,4 @@
-//! What a summary can do without: datelines, bylines, and days of the week that mean nothing a week later.
+//! What a summary can do without: datelines, bylines, addresses, and days of the week that mean nothing a week later.
 //!
 //! Only what is certain goes: a day that belongs to a noun, a preposition, a negation or a list says something.
 
@@ -12,6 +12,7 @@ const HOMOGRAPHS: [&str; 2] = ["الخميس", "الجمعة"];
 const PARTS_OF_DAY: [&str; 7] = ["صباح", "مساء", "فجر", "عصر", "ليل", "ليلة", "يوم"];
 const NEAR_DAYS: [&str; 2] = ["أمس", "اليوم"];
 const WHICH: [&str; 5] = ["الماضي", "المقبل", "القادم", "الجاري", "المنصرم"];
+const ORDINALS: &str = "الأول الثاني الثالث الرابع الخامس السادس السابع الثامن التاسع العاشر عشر والعشرين العشرين الثلاثين";
 /// Words that open what was said: a day before them is only a date.
 const THAT: [&str; 8] = ["أن", "إن", "أنه", "إنه", "أنها", "إنها", "أنهم", "إنهم"];
 /// Words that a day behind them belongs to, without proclitics: "since Friday", "Friday prayer".
@@ -122,12 +123,14 @@ impl<'a> Sentence<'a> {
         0
     }
 
-    /// Whether what stands before the colon `at` is no speaker: two dashes or a place behind `last`, the last of `dashes`, or an
-    /// outlet in quotes behind a place or a dash.
+    /// Whether what stands before the colon `at` is no speaker: two dashes, or a place behind `last`, the last of `dashes`, or one
+    /// that touches the word before it, or an outlet in quotes behind a place or a dash.
     fn is_source(&self, at: usize, dashes: usize, last: usize) -> bool {
         let known = |i: usize| among(PLACES, self.get(i)) || among(AGENCIES, self.get(i));
         let quoted = matches!(self.get(at - 1), "»" | "”" | "\"");
+        let tight = last > 0 && self.words[last - 1].end == self.words[last].start;
         dashes > 1
+            || tight
             || self.is_dash(1) && matches!(self.get(0), "كتب" | "كتبت")
             || dashes == 1 && known(last + 1) && at - last <= 3
             || quoted && (dashes == 1 || known(0))
@@ -136,6 +139,24 @@ impl<'a> Sentence<'a> {
     /// The first word from `at` on that is neither a dash nor a colon.
     fn behind_marks(&self, at: usize) -> usize {
         (at..self.words.len()).find(|&i| !self.is_dash(i) && self.get(i) != ":").unwrap_or(self.words.len())
+    }
+
+    /// An address that begins `at`, with the brackets around it: "(https://…)".
+    fn address(&self, at: usize) -> Option<Range<usize>> {
+        let touching = |i: usize| i + 1 < self.words.len() && self.words[i].end == self.words[i + 1].start;
+        let mark = if matches!(self.get(at), "http" | "https") { ":" } else { "." };
+        if !matches!(self.get(at), "http" | "https" | "www") || !touching(at) || self.get(at + 1) != mark {
+            return None;
+        }
+        if at > 0 && touching(at - 1) && self.get(at - 1) != "(" {
+            return None; // the www of http://www
+        }
+        let mut end = at + 1;
+        while touching(end - 1) && self.get(end) != ")" {
+            end += 1;
+        }
+        let bracketed = at > 0 && self.get(at - 1) == "(" && self.get(end) == ")";
+        Some(if bracketed { at - 1..end + 1 } else { at..end })
     }
 
     /// Whether the bracket that closes `at` holds nothing but news agencies.
@@ -177,7 +198,7 @@ impl<'a> Sentence<'a> {
         let listed = |i: usize| WEEKDAYS.iter().any(|day| self.get(i).ends_with(day));
         let list = (next..next + 2).any(listed) || opened && before > 0 && listed(before - 1);
         // "corresponding to", "the seventh of March": a date goes on.
-        let dated = matches!(self.get(next), "الموافق" | "المصادف") || self.get(next).starts_with("ال") && self.get(next + 1) == "من";
+        let dated = matches!(self.get(next), "الموافق" | "المصادف") || among(ORDINALS, self.get(next)) && self.get(next + 1) == "من";
         if !loose || list || dated || in_list(HOLD, self.get(before)) || (next..next + 2).any(|i| self.has_digit(i)) {
             return None;
         }
@@ -197,10 +218,9 @@ pub fn asides(text: &str, words: &[Word]) -> Vec<Range<usize>> {
     if at > 0 {
         out.push(0..at);
     }
-    if (0..words.len()).any(|i| in_list(NARROWED, sentence.get(i))) {
-        at = words.len();
-    }
-    while at < words.len() {
+    out.extend((at..words.len()).filter_map(|i| sentence.address(i)));
+    let narrowed = (0..words.len()).any(|i| in_list(NARROWED, sentence.get(i)));
+    while at < words.len() && !narrowed {
         match sentence.spare_day(at) {
             Some(range) => {
                 at = range.end;
@@ -209,6 +229,7 @@ pub fn asides(text: &str, words: &[Word]) -> Vec<Range<usize>> {
             None => at = sentence.day(at).map_or(at + 1, |(end, _)| end),
         }
     }
+    out.sort_by_key(|range| range.start);
     let left: usize = out.iter().map(ExactSizeIterator::len).sum();
     if left + 3 >= words.len() { Vec::new() } else { out }
 }
@@ -264,9 +285,18 @@ mod tests {
             "عمان-",
             "دمشق «القدس العربي»:",
             "أحمد علي - دمشق:",
+            "سبق- المدينة:",
+            "محمد البقمي- سبق:",
         ] {
             assert_eq!(kept(&format!("{dateline} أعلنت الوزارة فتح الطريق")), "أعلنت الوزارة فتح الطريق", "{dateline}");
         }
+    }
+
+    #[test]
+    fn addresses_go() {
+        assert_eq!(kept("نشرت الوزارة (https://mod.gov.sy/?id=5) بيانا عن المعركة"), "نشرت الوزارة بيانا عن المعركة");
+        assert_eq!(kept("خطة الهلال عند الريس http://www.a.com/b%20c-2.JPG?d=e كشف المدرب"), "خطة الهلال عند الريس كشف المدرب");
+        stay(&["قال موقع www إن الهجوم بدأ قبل يومين", "نشرت bbc.com تقريرا عن الهجوم في المدينة"]);
     }
 
     #[test]
@@ -332,6 +362,7 @@ mod tests {
             "وصل الوفد الروسي اليوم الخميس الموافق لعيد الاستقلال إلى دمشق",
             "يقام المعرض أيام الخميس، الجمعة، السبت، بمشاركة دولية واسعة",
             "صادف يوم الأحد الماضي ذكرى رحيل الشاعر في بلدته",
+            "وصل الوفد، اليوم الخميس، السابع من آذار، إلى دمشق في زيارة",
         ]);
     }
 

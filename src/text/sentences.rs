@@ -114,7 +114,7 @@ impl<'a> Words<'a> {
                 let year = at > 1 && self.get(at - 2).starts_with(digit);
                 let goes_on = self.words.get(at + 1).is_some_and(|next| !next.mark) && !self.ends_line(at);
                 let abbreviation = (ABBREVIATIONS.contains(&before) || alone && !chained && !year) && goes_on;
-                let address = before.ends_with(|c: char| c.is_ascii_alphabetic()) && latin || DOMAINS.contains(&behind);
+                let address = before.ends_with(|c: char| c.is_ascii_alphanumeric()) && latin || DOMAINS.contains(&behind);
                 let listed = at == first + 1 && before.chars().all(digit) && goes_on; // «1. »
                 let spelt = LETTERS.contains(&before) && LETTERS.contains(&behind);
                 !(abbreviation || address || spelt || listed || self.in_number(at))
@@ -133,13 +133,13 @@ impl<'a> Words<'a> {
         matches!(self.before(at), "(" | "[") || !self.ends_line(last) && (spoken < PAUSE || !closed && inside())
     }
 
-    /// Whether the marks `at..=last` end a question or a call in quotes and not the sentence around it: فيلم «ماذا حدث؟» للمخرج.
+    /// Whether the marks `at..=last` end a question or a call and not the sentence around it: فيلم «ماذا حدث؟» للمخرج.
     fn ends_title(&self, at: usize, last: usize) -> bool {
         let quoted = (at + 1..=last).any(|i| matches!(self.get(i), "»" | "”" | "“" | "’" | "\"" | "'"));
         let next = self.get(last + 1);
         let goes_on = self.words.get(last + 1).is_some_and(|next| !next.mark) && !next.starts_with('و');
-        let goes_on = goes_on || matches!(next, "،" | "," | "؛" | ";" | ":");
-        quoted && goes_on && matches!(self.get(at), "؟" | "?" | "!") && !self.ends_line(last)
+        let listed = matches!(next, "،" | "," | "؛" | ";") || quoted && next == ":";
+        (quoted && goes_on || listed) && matches!(self.get(at), "؟" | "?" | "!") && !self.ends_line(last)
     }
 
     /// The last of the closing quotes, brackets and repeated stops that follow the mark at `at` on its line.
@@ -203,6 +203,8 @@ mod tests {
             "1. فاز فيلم «ماذا حدث؟» للمخرج السوري",
             "حملة \"لا للحرب!\" في العاصمة",
             "برنامج «من سيربح المليون؟»، على القناة",
+            "«المدير في إجازة»!، عبارة طرقت الآذان",
+            "خطة الهلال http://a.com/b-2.JPG?c=d كما هي",
             "بعد عام على الزلزال.. آلاف السوريين بلا مأوى",
             "قال إن بلاده «ستبقى مع الشعب اللبناني كله .. ولن تتخلى عنه»",
         ] {
