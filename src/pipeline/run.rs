@@ -96,7 +96,8 @@ fn drain<E: From<Error>>(
     Ok(())
 }
 
-/// Gather records into groups: small ones first, so that the first answer comes soon.
+/// Gather records into groups: small ones first, so that the first answer comes soon, and at once what comes when nothing is
+/// under way, as from a slow stream.
 fn read(
     records: impl Iterator<Item = Result<Record>>,
     budget: usize,
@@ -131,7 +132,7 @@ fn read(
                 return;
             }
         }
-        if group.len() >= most || bytes >= budget {
+        if group.len() >= most || bytes >= budget || tickets.is_full() {
             if !send(&mut number, std::mem::take(&mut group)) {
                 return;
             }

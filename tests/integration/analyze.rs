@@ -339,6 +339,29 @@ fn a_closed_pipe_is_quiet() {
 }
 
 #[test]
+fn a_live_stream_is_answered_as_it_comes() {
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("mujaz"))
+        .args(["analyze", "-", "-q", "--tasks", "topics", "--model"])
+        .arg(repo("tests/fixtures/tiny-bert"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let output = std::io::BufReader::new(child.stdout.take().unwrap());
+    let (answered, answers) = std::sync::mpsc::channel();
+    std::thread::spawn(move || std::io::BufRead::lines(output).for_each(|line| answered.send(line.unwrap()).unwrap_or_default()));
+    for id in 0..9 {
+        writeln!(input, "{{\"id\":\"{id}\",\"text\":\"أعلن المبعوث هدنة.\"}}").unwrap();
+        let answer = answers.recv_timeout(std::time::Duration::from_secs(60)).expect("no answer before the next record");
+        assert!(answer.starts_with(&format!("{{\"id\":\"{id}\"")), "{answer}");
+        std::thread::sleep(std::time::Duration::from_millis(100)); // the answer is out before the group counts as done
+    }
+    drop(input);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
 fn usage_errors_say_what_to_do() {
     let says = |args: &[&str], words: &str| {
         let output = mujaz().args(args).output().unwrap();
