@@ -30,9 +30,9 @@ pub struct Config {
     /// Activation; only the erf GELU is supported.
     #[serde(default = "gelu")]
     pub hidden_act: String,
-    /// Id of the padding piece; positions of RoBERTa models start after it.
+    /// Id of the padding piece; positions of RoBERTa models start after it. Without one it is theirs, 1.
     #[serde(default)]
-    pub pad_token_id: usize,
+    pub pad_token_id: Option<usize>,
     /// How positions enter; only "absolute", the default, is supported.
     #[serde(default)]
     pub position_embedding_type: Option<String>,
@@ -312,10 +312,13 @@ impl Config {
         if config.num_attention_heads == 0 || config.hidden_size == 0 || !config.hidden_size.is_multiple_of(config.num_attention_heads) {
             return refuse("hidden_size must be a multiple of num_attention_heads".to_string());
         }
+        if !(config.layer_norm_eps > 0.0 && config.layer_norm_eps < 1.0) {
+            return refuse("layer_norm_eps must lie between 0 and 1".to_string());
+        }
         if [config.intermediate_size, config.type_vocab_size, config.vocab_size].contains(&0) {
             return refuse("intermediate_size, type_vocab_size and vocab_size must be above 0".to_string());
         }
-        if config.model_type != "bert" && config.pad_token_id >= config.max_position_embeddings {
+        if config.position_offset() > config.max_position_embeddings {
             return refuse("positions begin behind pad_token_id, which leaves none of max_position_embeddings".to_string());
         }
         if let Some(mujaz) = &config.mujaz {
@@ -347,7 +350,7 @@ impl Config {
 
     /// First position id: RoBERTa models count positions after the padding id.
     pub fn position_offset(&self) -> usize {
-        if self.model_type == "bert" { 0 } else { self.pad_token_id + 1 }
+        if self.model_type == "bert" { 0 } else { self.pad_token_id.map_or(2, |id| id.saturating_add(1)) }
     }
 }
 
@@ -368,4 +371,32 @@ fn unit() -> f32 {
 }
 fn half() -> f32 {
     0.5
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(kind: &str, more: &str) -> Result<Config> {
+        let sizes = r#""hidden_size":8,"num_hidden_layers":1,"num_attention_heads":2,"intermediate_size":8,"vocab_size":9"#;
+        Config::parse(format!(r#"{{"model_type":"{kind}",{sizes},"max_position_embeddings":20{more}}}"#).as_bytes(), "m")
+    }
+
+    #[test]
+    fn what_transformers_leave_out_has_their_defaults() {
+        let offset = |kind, more| parse(kind, more).map(|config| config.position_offset()).ok();
+        for absent in ["", r#","pad_token_id":null"#] {
+            assert_eq!((offset("bert", absent), offset("roberta", absent)), (Some(0), Some(2)));
+        }
+        assert_eq!(offset("xlm-roberta", r#","pad_token_id":4"#), Some(5));
+        assert_eq!(offset("roberta", r#","pad_token_id":20"#), None, "no position is left");
+    }
+
+    #[test]
+    fn what_cannot_be_computed_is_refused() {
+        assert!(parse("bert", r#","hidden_act":"gelu_python""#).is_ok());
+        for more in [r#","hidden_act":"relu""#, r#","layer_norm_eps":-1"#, r#","layer_norm_eps":0"#] {
+            assert!(parse("bert", more).is_err(), "{more}");
+        }
+    }
 }
