@@ -17,6 +17,9 @@ MARK = regex.compile(r"[\p{P}\p{S}]")
 ABBREVIATIONS = {"ود", "لد", "وأ", "وم", "دكتور", "مج", "Mr", "Dr", "St", "No"}
 DOMAINS = {"نت", "كوم", "أورغ", "اورغ", "تي"}
 LETTERS = set("إي بي سي دي إف اف جي كي إل إم ام إن ان آر إس اس تي".split())
+TITLED = set("فيلم الفيلم كتاب برنامج برنامجه حملة رواية مسرحية مسلسل بعنوان عنوان أغنية وسم شعار مبادرة مقال قصيدة".split())
+CONTINUES = set("في من على إلى عن مع ضمن خلال بعد قبل الذي التي الذين منذ حول بين ضد عبر لدى أمام".split())
+QUOTED = 30
 PAUSE = 6
 DOTS = {".", "…"}  # normalised text has the first alone
 LINE_ENDS = set("\n\x0b\x0c\r\x85\u2028\u2029")
@@ -116,7 +119,7 @@ class Sentences:
         if self.is_pause(first, at, dots) if dots > at or self.get(at) == "…" else not self.is_terminal(first, at):
             return dots, False
         last = self.closing_marks(first, dots)
-        return last, not self.ends_title(at, last)
+        return last, not self.ends_title(first, at, last)
 
     def is_terminal(self, first, at):
         word, before, behind = self.get(at), self.before(at), self.behind(at)
@@ -131,25 +134,38 @@ class Sentences:
             return at > first and not latin and behind not in DOMAINS
         alone = len(before) == 1 and before.isalpha()
         chained = before.isascii() and self.text[: self.found[at - 1][0]].endswith(".")
-        year = at > 1 and digit(self.get(at - 2)[:1])
+        year = before in ("م", "ه") and at > 1 and digit(self.get(at - 2)[:1])
         abbreviation = (before in ABBREVIATIONS or (alone and not chained and not year)) and self.goes_on(at) and not self.ends_line(at)
         address = (before[-1].isascii() and before[-1].isalnum() and latin) or behind in DOMAINS
         listed = at == first + 1 and all(map(digit, before)) and self.goes_on(at) and not self.ends_line(at)
-        spelt = before in LETTERS and behind in LETTERS
+        last = at > 1 and self.get(at - 2) == "." and self.goes_on(at) and not self.ends_line(at) and not self.get(at + 1).startswith("و")
+        spelt = before in LETTERS and (behind in LETTERS or last)
         return not (abbreviation or address or spelt or listed or self.in_number(at))
 
     def is_pause(self, first, at, last):
         own = [self.get(i) for i in range(first, at)]
         count = lambda marks: sum(1 for word in own if word in marks)
-        inside = count("«“([") > count("»”)]") or count('"') % 2 == 1
+        inside = (count("«“([") > count("»”)]") or count('"') % 2 == 1) and self.closes(last)
         closed = self.closing_marks(first, last) > last
         if self.before(at) in ("(", "["):
             return True
         return not self.ends_line(last) and (sum(1 for word in own if not MARK.match(word)) < PAUSE or (not closed and inside))
 
-    def ends_title(self, at, last):
+    def closes(self, last):
+        """Whether something is closed soon behind `last` on its line."""
+        for i in range(last + 1, min(len(self.found), last + QUOTED)):
+            if self.ends_line(i - 1):
+                return False
+            if self.get(i) in set("»”)]\""):
+                return True
+        return False
+
+    def ends_title(self, first, at, last):
+        opening = next((i for i in range(at - 1, first - 1, -1) if self.get(i) in set("«“”‘\"'")), first)
+        title = opening > first and self.get(opening - 1) in TITLED
         quoted = any(self.get(i) in set("»”“’\"'") for i in range(at + 1, last + 1))
-        goes_on = self.goes_on(last) and not self.get(last + 1).startswith("و")
+        word = self.get(last + 1)
+        goes_on = word in CONTINUES or word.startswith("لل") or (title and self.goes_on(last))
         listed = self.get(last + 1) in set("،,؛;") or (quoted and self.get(last + 1) == ":")
         return ((quoted and goes_on) or listed) and self.get(at) in set("؟?!") and not self.ends_line(last)
 
@@ -158,14 +174,14 @@ class Sentences:
         touching, last = set("»)]”’.!؟?…\"'") | (set("“") if "”" in own and "“" not in own else set()), at
         while last + 1 < len(self.found):
             word, gap = self.get(last + 1), self.gap(last)
-            if not (word in touching and not gap or word in set("»)]") and gap == " "):
+            if not (word in touching and not gap or word in set("»)]") and gap == " " and not self.behind(last + 1)):
                 break
             last += 1
         return last
 
 
 def digit(c):
-    return c.isdecimal()
+    return c != "" and c in "0123456789٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹"  # the normaliser folds the others to the first
 
 
 def sentences(text):

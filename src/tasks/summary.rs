@@ -188,13 +188,14 @@ fn marker(document: &Document, sentence: &DocSentence) -> usize {
     let words = sentence.words.clone();
     let touching = |at: usize| at + 1 < words.end && document.words[at].end == document.words[at + 1].start;
     let number = |at: usize| document.word(at).chars().all(|c| c.is_ascii_digit());
+    let apart = |at: usize| at + 1 < words.end && !touching(at);
     let bullets = words.clone().take_while(|&at| BULLETS.contains(&document.word(at))).count();
     let mut at = words.start + bullets;
     if bullets > 0 && (at == words.end || touching(at - 1) && number(at)) {
         return 0; // «-5 »
     }
     if at + 2 < words.end && number(at) && document.word(at).len() < 3 && touching(at) && NUMBERED.contains(&document.word(at + 1)) {
-        at += if document.words[at + 2].mark || number(at + 2) { 0 } else { 2 };
+        at += if document.words[at + 2].mark || number(at + 2) || !apart(at + 1) { 0 } else { 2 };
     }
     at - words.start
 }
@@ -208,7 +209,7 @@ fn spans_of(document: &Document, sentence: &DocSentence) -> Vec<(usize, usize)> 
     let mut out = Vec::new();
     let mut start = document.words[first].start + cut;
     for aside in asides::asides(document.text.text(), words) {
-        if aside.start > 0 {
+        if aside.start > 0 && start < words[aside.start - 1].end {
             out.push(document.text.original_span(start, words[aside.start - 1].end));
         }
         start = words.get(aside.end).map_or(sentence.bytes.end, |word| word.start);
@@ -286,11 +287,15 @@ fn settle(points: &[char], limit: usize) -> usize {
         (!kept[at..].contains(closes) && 2 * kept[..at].split_whitespace().count() > limit).then_some(at)
     });
     kept = kept[..open.min().unwrap_or(kept.len())].trim_end();
-    let says = kept.split_whitespace().rfind(|word| !holds(word));
-    if let Some(at) = says.and_then(|word| kept.rfind(word).map(|at| at + word.len())) {
-        kept = &kept[..at];
+    let mut says = kept.len();
+    let mut at = 0;
+    for word in kept.split_inclusive(char::is_whitespace) {
+        at += word.len();
+        if !word.trim().is_empty() && !holds(word.trim()) {
+            says = at;
+        }
     }
-    kept.chars().count()
+    kept[..says].trim_end().chars().count()
 }
 
 #[cfg(test)]

@@ -19,6 +19,50 @@ const ABBREVIATIONS: [&str; 10] = ["ود", "لد", "وأ", "وم", "دكتور",
 const DOMAINS: [&str; 5] = ["نت", "كوم", "أورغ", "اورغ", "تي"];
 /// Names of Latin letters: the stops of «بي.بي.سي» end nothing.
 const LETTERS: [&str; 17] = ["إي", "بي", "سي", "دي", "إف", "اف", "جي", "كي", "إل", "إم", "ام", "إن", "ان", "آر", "إس", "اس", "تي"];
+/// What has a title, and words that go on with a sentence behind a quotation.
+const TITLED: [&str; 17] = [
+    "فيلم",
+    "الفيلم",
+    "كتاب",
+    "برنامج",
+    "برنامجه",
+    "حملة",
+    "رواية",
+    "مسرحية",
+    "مسلسل",
+    "بعنوان",
+    "عنوان",
+    "أغنية",
+    "وسم",
+    "شعار",
+    "مبادرة",
+    "مقال",
+    "قصيدة",
+];
+const CONTINUES: [&str; 20] = [
+    "في",
+    "من",
+    "على",
+    "إلى",
+    "عن",
+    "مع",
+    "ضمن",
+    "خلال",
+    "بعد",
+    "قبل",
+    "الذي",
+    "التي",
+    "الذين",
+    "منذ",
+    "حول",
+    "بين",
+    "ضد",
+    "عبر",
+    "لدى",
+    "أمام",
+];
+/// Words within which a quotation must be closed, for dots inside it to be a pause.
+const QUOTED: usize = 30;
 /// Dots in a row after fewer words than this do not end a sentence.
 const PAUSE: usize = 6;
 
@@ -95,7 +139,7 @@ impl<'a> Words<'a> {
             return (dots, false);
         }
         let last = self.closing_marks(first, dots);
-        (last, !self.ends_title(at, last))
+        (last, !self.ends_title(first, at, last))
     }
 
     /// Whether the mark at `at` ends a sentence, where no dots follow a dot.
@@ -111,12 +155,14 @@ impl<'a> Words<'a> {
                 // The last letter of U.S. is no initial: such a name often ends a sentence; nor is the م of a year.
                 let alone = before.chars().count() == 1 && before.starts_with(char::is_alphabetic);
                 let chained = before.is_ascii() && self.text[..self.words[at - 1].start].ends_with('.');
-                let year = at > 1 && self.get(at - 2).starts_with(digit);
+                let year = matches!(before, "م" | "ه") && at > 1 && self.get(at - 2).starts_with(digit);
                 let goes_on = self.words.get(at + 1).is_some_and(|next| !next.mark) && !self.ends_line(at);
                 let abbreviation = (ABBREVIATIONS.contains(&before) || alone && !chained && !year) && goes_on;
                 let address = before.ends_with(|c: char| c.is_ascii_alphanumeric()) && latin || DOMAINS.contains(&behind);
                 let listed = at == first + 1 && before.chars().all(digit) && goes_on; // «1. »
-                let spelt = LETTERS.contains(&before) && LETTERS.contains(&behind);
+                let next = self.get(at + 1);
+                let last = at > 1 && self.get(at - 2) == "." && goes_on && !next.starts_with('و');
+                let spelt = LETTERS.contains(&before) && (LETTERS.contains(&behind) || last);
                 !(abbreviation || address || spelt || listed || self.in_number(at))
             }
             _ => false,
@@ -128,16 +174,20 @@ impl<'a> Words<'a> {
     fn is_pause(&self, first: usize, at: usize, last: usize) -> bool {
         let count = |marks: &[&str]| (first..at).filter(|&i| marks.contains(&self.get(i))).count();
         let spoken = (first..at).filter(|&i| !self.words[i].mark).count();
-        let inside = || count(&["«", "“", "(", "["]) > count(&["»", "”", ")", "]"]) || count(&["\""]) % 2 == 1;
+        let open = || count(&["«", "“", "(", "["]) > count(&["»", "”", ")", "]"]) || count(&["\""]) % 2 == 1;
+        let line = (last + 1..self.words.len().min(last + QUOTED)).take_while(|&i| !self.ends_line(i - 1));
+        let inside = || open() && line.clone().any(|i| matches!(self.get(i), "»" | "”" | ")" | "]" | "\""));
         let closed = self.closing_marks(first, last) > last;
         matches!(self.before(at), "(" | "[") || !self.ends_line(last) && (spoken < PAUSE || !closed && inside())
     }
 
     /// Whether the marks `at..=last` end a question or a call and not the sentence around it: فيلم «ماذا حدث؟» للمخرج.
-    fn ends_title(&self, at: usize, last: usize) -> bool {
+    fn ends_title(&self, first: usize, at: usize, last: usize) -> bool {
         let quoted = (at + 1..=last).any(|i| matches!(self.get(i), "»" | "”" | "“" | "’" | "\"" | "'"));
         let next = self.get(last + 1);
-        let goes_on = self.words.get(last + 1).is_some_and(|next| !next.mark) && !next.starts_with('و');
+        let opening = (first..at).rev().find(|&i| matches!(self.get(i), "«" | "“" | "”" | "‘" | "\"" | "'"));
+        let title = opening.is_some_and(|i| i > first && TITLED.contains(&self.get(i - 1)));
+        let goes_on = CONTINUES.contains(&next) || next.starts_with("لل") || title && self.words.get(last + 1).is_some_and(|w| !w.mark);
         let listed = matches!(next, "،" | "," | "؛" | ";") || quoted && next == ":";
         (quoted && goes_on || listed) && matches!(self.get(at), "؟" | "?" | "!") && !self.ends_line(last)
     }
@@ -150,7 +200,8 @@ impl<'a> Words<'a> {
         while let Some(next) = self.words.get(last + 1) {
             let gap = &self.text[self.words[last].end..next.start];
             let closing = match self.get(last + 1) {
-                "»" | ")" | "]" => gap.is_empty() || gap == " ",
+                // One that touches the word behind it opens.
+                "»" | ")" | "]" => gap.is_empty() || gap == " " && self.behind(last + 1).is_empty(),
                 "”" | "’" | "." | "!" | "؟" | "?" | "\"" | "'" => gap.is_empty(),
                 "“" => gap.is_empty() && reversed(),
                 _ => false,
@@ -215,6 +266,10 @@ mod tests {
         assert_eq!(split("”لن نسمح بذلك.“ وأضاف"), ["”لن نسمح بذلك.“", "وأضاف"]);
         assert_eq!(split("في 12 آذار 2026 م. وقال الوزير"), ["في 12 آذار 2026 م.", "وقال الوزير"]);
         assert_eq!(split("سأل «ماذا حدث؟» وأجاب"), ["سأل «ماذا حدث؟»", "وأجاب"]);
+        assert_eq!(split("هتفوا «يسقط النظام!» قوات الأمن ردت"), ["هتفوا «يسقط النظام!»", "قوات الأمن ردت"]);
+        assert_eq!(split("حضر عام 2025 د. محمد العيسى"), ["حضر عام 2025 د. محمد العيسى"]);
+        assert_eq!(split("وصل أمس. »سنعود غدا« قال"), ["وصل أمس.", "»سنعود غدا« قال"]);
+        assert_eq!(split("نقلت بي.بي.سي. أن الهدنة بدأت"), ["نقلت بي.بي.سي. أن الهدنة بدأت"]);
         let told = "وقد بدأت المعارك في ريف دمشق منذ يومين";
         assert_eq!(split(&format!("{told}... ثم توقفت")), [format!("{told}...").as_str(), "ثم توقفت"]);
         assert_eq!(split("عنوان\u{2028}نص\u{b}آخر"), ["عنوان", "نص", "آخر"]);
