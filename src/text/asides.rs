@@ -33,7 +33,7 @@ const INITIALS: [&str; 6] = ["أفب", "افب", "دبأ", "دبا", "أشأ", "
 const BARE_AGENCIES: &str = "سانا رويترز واس وام كونا بترا الأناضول سبوتنيك شينخوا وفا";
 const UNSURE_AGENCIES: &str = "قنا واع سبأ وكالات الوكالات";
 /// Outlets that name themselves before a place or a writer; and in quotes.
-const OUTLETS: &str = "سبق واس الراية عكاظ الوئام متابعات الوكالات وكالات الجزيرة.نت";
+const OUTLETS: &str = "سبق واس الراية عكاظ الوئام متابعات الوكالات وكالات";
 const QUOTED_OUTLETS: [&str; 12] =
     ["القدس العربي", "الشرق الأوسط", "العربي الجديد", "رويترز", "الوطن", "الحياة", "الأخبار", "النهار", "سبق", "واس", "سانا", "الأناضول"];
 /// What numbers a paragraph.
