@@ -9,18 +9,18 @@ use std::path::{Path, PathBuf};
 pub fn keep_apart(inputs: &[PathBuf], outputs: &[Option<&Path>]) -> anyhow::Result<()> {
     let mut written = vec![("standard output".to_string(), Identity::stdout(), None)];
     written.extend(outputs.iter().flatten().map(|path| (path.display().to_string(), Identity::of(path), yet_to_be(path))));
+    // Folders are walked once, and only where something could be in them.
+    let exists = written.iter().any(|(_, file, _)| file.is_some());
+    let mut folders: Vec<Inputs> = inputs.iter().filter(|input| exists && input.is_dir()).filter_map(|f| Inputs::beside(f).ok()).collect();
     for (i, (name, file, place)) in written.iter().enumerate() {
-        let read = file.as_ref().is_some_and(|file| inputs.iter().any(|input| holds(input, file)));
+        let read = file.as_ref().is_some_and(|file| {
+            inputs.iter().any(|input| Identity::of_input(input).as_ref() == Some(file)) || folders.iter_mut().any(|f| f.leave_out(file))
+        });
         anyhow::ensure!(!read, "{name} is both an input and an output; give the output another name");
         let twice = written[..i].iter().any(|(_, other, there)| (file.is_some() && other == file) || (place.is_some() && there == place));
         anyhow::ensure!(!twice, "{name} cannot hold both of two outputs; give one of them another name");
     }
     Ok(())
-}
-
-/// Whether an input is this file, or a folder where it is read.
-fn holds(input: &Path, file: &Identity) -> bool {
-    Identity::of_input(input).as_ref() == Some(file) || Inputs::beside(input).is_ok_and(|mut inputs| inputs.leave_out(file))
 }
 
 /// The one name of a file that is not there yet.

@@ -133,8 +133,7 @@ impl Decoder {
 
 /// Whether nothing but a proclitic is left, as of «ولـ "الجزيرة"».
 fn is_proclitic(document: &Document, span: &Span) -> bool {
-    let word = document.word(span.words.start);
-    span.words.len() == 1 && word.chars().count() < 3 && word.chars().all(|c| "وفبلك".contains(c))
+    span.words.len() == 1 && clitics::is_proclitic(document.word(span.words.start))
 }
 
 /// Take punctuation off both ends; false when nothing is left. A closing bracket or quote whose

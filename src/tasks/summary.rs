@@ -188,14 +188,13 @@ fn marker(document: &Document, sentence: &DocSentence) -> usize {
     let words = sentence.words.clone();
     let touching = |at: usize| at + 1 < words.end && document.words[at].end == document.words[at + 1].start;
     let number = |at: usize| document.word(at).chars().all(|c| c.is_ascii_digit());
-    let apart = |at: usize| at + 1 < words.end && !touching(at);
     let bullets = words.clone().take_while(|&at| BULLETS.contains(&document.word(at))).count();
     let mut at = words.start + bullets;
     if bullets > 0 && (at == words.end || touching(at - 1) && number(at)) {
         return 0; // «-5 »
     }
     if at + 2 < words.end && number(at) && document.word(at).len() < 3 && touching(at) && NUMBERED.contains(&document.word(at + 1)) {
-        at += if document.words[at + 2].mark || number(at + 2) || !apart(at + 1) { 0 } else { 2 };
+        at += if document.words[at + 2].mark || number(at + 2) || touching(at + 1) { 0 } else { 2 };
     }
     at - words.start
 }

@@ -2,7 +2,7 @@
 //!
 //! Only what is certain goes: a day that belongs to a noun, a preposition, a negation or a list says something.
 
-use super::Word;
+use super::words::{Word, Words, among};
 use std::ops::Range;
 
 const DASHES: [&str; 4] = ["-", "–", "—", "−"];
@@ -57,10 +57,6 @@ const LONGEST_BYLINE: usize = 6;
 /// Words of a place in a dateline.
 const SHORT_PLACE: usize = 3;
 
-fn among(list: &str, word: &str) -> bool {
-    list.split_whitespace().any(|other| other == word)
-}
-
 /// A word without the و ف and ب ل ك written onto it.
 fn bare(word: &str) -> &str {
     let rest = word.strip_prefix(['و', 'ف']).filter(|rest| rest.chars().count() > 1).unwrap_or(word);
@@ -72,17 +68,7 @@ fn in_list(list: &str, word: &str) -> bool {
     among(list, word) || among(list, bare(word)) || word.strip_prefix(['و', 'ف']).is_some_and(|rest| among(list, rest))
 }
 
-/// A sentence as its words, for looking around.
-struct Sentence<'a> {
-    text: &'a str,
-    words: &'a [Word],
-}
-
-impl<'a> Sentence<'a> {
-    fn get(&self, at: usize) -> &'a str {
-        self.words.get(at).map_or("", |w| &self.text[w.start..w.end])
-    }
-
+impl Words<'_> {
     fn is_comma(&self, at: usize) -> bool {
         matches!(self.get(at), "،" | ",")
     }
@@ -93,7 +79,7 @@ impl<'a> Sentence<'a> {
 
     /// A dash with a space behind it: not that of a score or a compound name.
     fn is_spaced_dash(&self, at: usize) -> bool {
-        self.is_dash(at) && self.words.get(at + 1).is_some_and(|next| self.words[at].end < next.start)
+        self.is_dash(at) && at + 1 < self.words.len() && !self.touching(at)
     }
 
     fn has_digit(&self, at: usize) -> bool {
@@ -128,7 +114,7 @@ impl<'a> Sentence<'a> {
                 if (sure || unsure) && marked || sure && place {
                     return self.behind_marks(at + 2);
                 }
-                let tight = self.is_spaced_dash(at) && self.words[at - 1].end == self.words[at].start;
+                let tight = self.is_spaced_dash(at) && self.touching(at - 1);
                 let apart = (at + 1..at + 9).all(|i| !self.is_dash(i) && self.get(i) != ":");
                 if place && tight && apart && !among(PLACES, self.get(at + 1)) {
                     return at + 1;
@@ -151,7 +137,7 @@ impl<'a> Sentence<'a> {
         }
         let known = |i: usize| among(PLACES, self.get(i)) || among(AGENCIES, self.get(i)) || among(OUTLETS, self.get(i));
         // Two places are a pair: "الجزائر- المغرب: قطيعة".
-        let tight = last > 0 && self.words[last - 1].end == self.words[last].start && !among(PLACES, first);
+        let tight = last > 0 && self.touching(last - 1) && !among(PLACES, first);
         let writer = self.is_dash(1) && matches!(first, "كتب" | "كتبت");
         let beside = known(last + 1) && at - last <= 3 || last == 1 && among(OUTLETS, first);
         dashes > 1 || tight || writer || dashes == 1 && beside || self.is_outlet(at - 1) && (dashes == 1 || known(0))
@@ -171,16 +157,15 @@ impl<'a> Sentence<'a> {
 
     /// An address that begins `at`, with the brackets around it: "(https://…)".
     fn address(&self, at: usize) -> Option<Range<usize>> {
-        let touching = |i: usize| i + 1 < self.words.len() && self.words[i].end == self.words[i + 1].start;
         let mark = if matches!(self.get(at), "http" | "https") { ":" } else { "." };
-        if !matches!(self.get(at), "http" | "https" | "www") || !touching(at) || self.get(at + 1) != mark {
+        if !matches!(self.get(at), "http" | "https" | "www") || !self.touching(at) || self.get(at + 1) != mark {
             return None;
         }
-        if at > 0 && touching(at - 1) && self.get(at - 1) != "(" {
+        if at > 0 && self.touching(at - 1) && self.get(at - 1) != "(" {
             return None; // the www of http://www
         }
         let mut end = at + 1;
-        while touching(end - 1) && self.get(end) != ")" {
+        while self.touching(end - 1) && self.get(end) != ")" {
             end += 1;
         }
         while matches!(self.get(end - 1), "." | "،" | "," | "؛" | "!" | "؟" | "»" | "”" | "\"") {
@@ -246,7 +231,7 @@ impl<'a> Sentence<'a> {
 
 /// Words (as indices of `words`, a sentence of `text`) that a summary leaves out; never all of them.
 pub fn asides(text: &str, words: &[Word]) -> Vec<Range<usize>> {
-    let sentence = Sentence { text, words };
+    let sentence = Words { text, words };
     let mut out = Vec::new();
     let mut at = sentence.dateline();
     if at > 0 {
@@ -270,7 +255,7 @@ pub fn asides(text: &str, words: &[Word]) -> Vec<Range<usize>> {
 
 /// Whether a line names writer, outlet or place alone: "لجين الأحمدي – متابعات", "دمشق-سانا", "بيروت: «الشرق الأوسط»".
 pub fn is_byline(text: &str, words: &[Word]) -> bool {
-    let sentence = Sentence { text, words };
+    let sentence = Words { text, words };
     let spoken = words.iter().filter(|w| !w.mark).count();
     let agency = |at: usize| {
         let beside = |i: usize| among(BARE_AGENCIES, sentence.get(i)) || among(UNSURE_AGENCIES, sentence.get(i));

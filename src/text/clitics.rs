@@ -1,5 +1,6 @@
 //! Proclitics: the form of a name without the و ف ب ل ك that are written onto it.
 
+use super::words::among;
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
@@ -11,6 +12,11 @@ const CLITICS: [char; 5] = ['و', 'ف', 'ب', 'ل', 'ك'];
 /// Words with ل that bodies and peoples are called by, behind an article.
 const LAM: &str =
     "لجنة لجان لواء لغة لقاء لاعب لاعبين لاجئين لبناني لبنانية لبنانيين لبنانيون ليبي ليبية ليبيين ليبيون ليكود ليغا لوفر لوبي ليرة لاتينية";
+
+/// Whether a word is nothing but proclitics.
+pub fn is_proclitic(word: &str) -> bool {
+    word.chars().count() < 3 && word.chars().all(|c| CLITICS.contains(&c))
+}
 
 fn known() -> &'static HashSet<&'static str> {
     static SET: OnceLock<HashSet<&'static str>> = OnceLock::new();
@@ -37,7 +43,7 @@ pub fn strip(first: &str, attested: impl Fn(&str) -> bool + Copy) -> String {
         let (article, both) = (format!("ال{rest}"), format!("ال{bare}"));
         // Attested may be «لهيئة», which is no name but bears one.
         let borne = attested(&article) || attested(rest);
-        let lam = LAM.split(' ').any(|word| word == bare);
+        let lam = among(LAM, bare);
         if !lam && (known().contains(bare) || attested(bare) && !borne) {
             return bare.to_string();
         }

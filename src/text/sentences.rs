@@ -5,7 +5,7 @@
 //! and brackets that follow it; and, when it has grown very long, at a comma or between two words. Dots in a row
 //! after a few words or inside a quotation are a pause, and so is what a title in quotes ends with («ماذا حدث؟»).
 
-use super::words::Word;
+use super::words::{Word, Words, among};
 use std::ops::Range;
 
 /// Words after which a sentence is cut at the next comma, before the next و, and at any word.
@@ -20,47 +20,8 @@ const DOMAINS: [&str; 5] = ["نت", "كوم", "أورغ", "اورغ", "تي"];
 /// Names of Latin letters: the stops of «بي.بي.سي» end nothing.
 const LETTERS: [&str; 17] = ["إي", "بي", "سي", "دي", "إف", "اف", "جي", "كي", "إل", "إم", "ام", "إن", "ان", "آر", "إس", "اس", "تي"];
 /// What has a title, and words that go on with a sentence behind a quotation.
-const TITLED: [&str; 17] = [
-    "فيلم",
-    "الفيلم",
-    "كتاب",
-    "برنامج",
-    "برنامجه",
-    "حملة",
-    "رواية",
-    "مسرحية",
-    "مسلسل",
-    "بعنوان",
-    "عنوان",
-    "أغنية",
-    "وسم",
-    "شعار",
-    "مبادرة",
-    "مقال",
-    "قصيدة",
-];
-const CONTINUES: [&str; 20] = [
-    "في",
-    "من",
-    "على",
-    "إلى",
-    "عن",
-    "مع",
-    "ضمن",
-    "خلال",
-    "بعد",
-    "قبل",
-    "الذي",
-    "التي",
-    "الذين",
-    "منذ",
-    "حول",
-    "بين",
-    "ضد",
-    "عبر",
-    "لدى",
-    "أمام",
-];
+const TITLED: &str = "فيلم الفيلم كتاب برنامج برنامجه حملة رواية مسرحية مسلسل بعنوان عنوان أغنية وسم شعار مبادرة مقال قصيدة";
+const CONTINUES: &str = "في من على إلى عن مع ضمن خلال بعد قبل الذي التي الذين منذ حول بين ضد عبر لدى أمام";
 /// Words within which a quotation must be closed, for dots inside it to be a pause.
 const QUOTED: usize = 30;
 /// Dots in a row after fewer words than this do not end a sentence.
@@ -97,27 +58,7 @@ pub fn sentences(text: &str, words: &[Word]) -> Vec<Sentence> {
     out
 }
 
-/// The words of a text, for looking around.
-struct Words<'a> {
-    text: &'a str,
-    words: &'a [Word],
-}
-
-impl<'a> Words<'a> {
-    fn get(&self, at: usize) -> &'a str {
-        self.words.get(at).map_or("", |word| &self.text[word.start..word.end])
-    }
-
-    /// The word that touches `at` from before, or nothing.
-    fn before(&self, at: usize) -> &'a str {
-        if at > 0 && self.words[at - 1].end == self.words[at].start { self.get(at - 1) } else { "" }
-    }
-
-    /// The word that touches `at` from behind, or nothing.
-    fn behind(&self, at: usize) -> &'a str {
-        if self.words.get(at + 1).is_some_and(|next| next.start == self.words[at].end) { self.get(at + 1) } else { "" }
-    }
-
+impl Words<'_> {
     /// Whether a line, or the text, ends behind `at`.
     fn ends_line(&self, at: usize) -> bool {
         self.words.get(at + 1).is_none_or(|next| self.text[self.words[at].end..next.start].contains(LINE_ENDS))
@@ -135,7 +76,8 @@ impl<'a> Words<'a> {
         while self.get(at) == "." && self.behind(dots) == "." {
             dots += 1;
         }
-        if if dots > at { self.is_pause(first, at, dots) } else { !self.is_terminal(first, at) } {
+        let ends = if dots > at { !self.is_pause(first, at, dots) } else { self.is_terminal(first, at) };
+        if !ends {
             return (dots, false);
         }
         let last = self.closing_marks(first, dots);
@@ -183,13 +125,15 @@ impl<'a> Words<'a> {
 
     /// Whether the marks `at..=last` end a question or a call and not the sentence around it: فيلم «ماذا حدث؟» للمخرج.
     fn ends_title(&self, first: usize, at: usize, last: usize) -> bool {
+        if !matches!(self.get(at), "؟" | "?" | "!") || self.ends_line(last) {
+            return false;
+        }
         let quoted = (at + 1..=last).any(|i| matches!(self.get(i), "»" | "”" | "“" | "’" | "\"" | "'"));
         let next = self.get(last + 1);
-        let opening = (first..at).rev().find(|&i| matches!(self.get(i), "«" | "“" | "”" | "‘" | "\"" | "'"));
-        let title = opening.is_some_and(|i| i > first && TITLED.contains(&self.get(i - 1)));
-        let goes_on = CONTINUES.contains(&next) || next.starts_with("لل") || title && self.words.get(last + 1).is_some_and(|w| !w.mark);
-        let listed = matches!(next, "،" | "," | "؛" | ";") || quoted && next == ":";
-        (quoted && goes_on || listed) && matches!(self.get(at), "؟" | "?" | "!") && !self.ends_line(last)
+        let opening = || (first..at).rev().find(|&i| matches!(self.get(i), "«" | "“" | "”" | "‘" | "\"" | "'"));
+        let title = || opening().is_some_and(|i| i > first && among(TITLED, self.get(i - 1)));
+        let goes_on = || among(CONTINUES, next) || next.starts_with("لل") || !self.words[last + 1].mark && title();
+        matches!(next, "،" | "," | "؛" | ";") || quoted && (next == ":" || goes_on())
     }
 
     /// The last of the closing quotes, brackets and repeated stops that follow the mark at `at` on its line.

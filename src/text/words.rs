@@ -19,6 +19,40 @@ pub struct Word {
     pub mark: bool,
 }
 
+/// The words of a text, for looking around.
+#[derive(Clone, Copy)]
+pub(super) struct Words<'a> {
+    pub(super) text: &'a str,
+    pub(super) words: &'a [Word],
+}
+
+impl<'a> Words<'a> {
+    /// A word, or nothing where there is none.
+    pub(super) fn get(self, at: usize) -> &'a str {
+        self.words.get(at).map_or("", |word| &self.text[word.start..word.end])
+    }
+
+    /// Whether nothing stands between a word and the next.
+    pub(super) fn touching(self, at: usize) -> bool {
+        self.words.get(at + 1).is_some_and(|next| self.words[at].end == next.start)
+    }
+
+    /// The word that touches `at` from before, or nothing.
+    pub(super) fn before(self, at: usize) -> &'a str {
+        if at > 0 && self.touching(at - 1) { self.get(at - 1) } else { "" }
+    }
+
+    /// The word that touches `at` from behind, or nothing.
+    pub(super) fn behind(self, at: usize) -> &'a str {
+        if self.touching(at) { self.get(at + 1) } else { "" }
+    }
+}
+
+/// Whether `word` is one of a list with spaces between.
+pub(super) fn among(list: &str, word: &str) -> bool {
+    list.split_whitespace().any(|other| other == word)
+}
+
 /// Whether `c` is punctuation or a symbol (Unicode P* or S*).
 pub fn is_mark(c: char) -> bool {
     if c.is_ascii() {
