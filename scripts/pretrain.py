@@ -36,7 +36,12 @@ class MaskedLanguageModel(nn.Module):
         super().__init__()
         # No dropout: one pass over the text does not overfit, and on a CPU dropout costs half the time.
         self.encoder = BertModel.from_pretrained(
-            folder, add_pooling_layer=False, attn_implementation="sdpa", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0
+            folder,
+            add_pooling_layer=False,
+            attn_implementation="sdpa",
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
+            dtype=torch.float32,  # a folder may hold half precision, in which small steps are lost
         )
         hidden, vocab = self.encoder.config.hidden_size, self.encoder.config.vocab_size
         self.dense = nn.Linear(hidden, hidden)

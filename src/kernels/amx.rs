@@ -107,15 +107,32 @@ mod tiles {
         }
     }
 
-    /// `out[32, 32] = start[32] + Σ x[32, k] · weights[k, 32]` with the instruction named; strides in bytes. Loading with a
-    /// stride of 0 puts `start` into every row of a tile.
+    /// Steps of a product, of 2 KiB of weights each, that are taken for all rows before the next ones: weights then come
+    /// from the first-level cache, and activations alone from the second.
+    const STEPS: usize = 12;
+
+    /// Where the sums of 32 rows begin: rows of 32 numbers, `stride` bytes apart; 0 puts one row into all.
+    #[derive(Clone, Copy)]
+    struct Start {
+        at: *const u8,
+        stride: usize,
+    }
+
+    impl Start {
+        fn of<T>(numbers: *const T, stride: usize) -> Self {
+            Self { at: numbers.cast(), stride: stride * 4 }
+        }
+    }
+
+    /// `out[32, 32] = start[32, 32] + Σ x[32, k] · weights[k, 32]` with the instruction named; strides in bytes.
     macro_rules! multiply {
-        ($instruction:literal, $start:expr, $x:expr, $x_stride:expr, $weights:expr, $steps:expr, $out:expr, $out_stride:expr) => {
+        ($instruction:literal, $start:expr, $x:expr, $x_stride:expr, $weights:expr, $steps:expr, $out:expr, $out_stride:expr) => {{
+            let start: Start = $start;
             asm!(
-                "tileloadd tmm0, [{start} + {zero}*1]",
-                "tileloadd tmm1, [{start} + {zero}*1 + 64]",
-                "tileloadd tmm2, [{start} + {zero}*1]",
-                "tileloadd tmm3, [{start} + {zero}*1 + 64]",
+                "tileloadd tmm0, [{start} + {start_stride}*1]",
+                "tileloadd tmm1, [{start} + {start_stride}*1 + 64]",
+                "tileloadd tmm2, [{below} + {start_stride}*1]",
+                "tileloadd tmm3, [{below} + {start_stride}*1 + 64]",
                 "2:",
                 "tileloadd tmm4, [{upper} + {x_stride}*1]",
                 "tileloadd tmm6, [{weights} + {stride}*1]",
@@ -130,12 +147,16 @@ mod tiles {
                 "add {weights}, 2048",
                 "dec {steps}",
                 "jnz 2b",
+                "mov {below}, {out_stride}",
+                "shl {below}, 4",
+                "add {below}, {out}",
                 "tilestored [{out} + {out_stride}*1], tmm0",
                 "tilestored [{out} + {out_stride}*1 + 64], tmm1",
                 "tilestored [{below} + {out_stride}*1], tmm2",
                 "tilestored [{below} + {out_stride}*1 + 64], tmm3",
-                start = in(reg) $start,
-                zero = in(reg) 0usize,
+                start = in(reg) start.at,
+                start_stride = in(reg) start.stride,
+                below = inout(reg) start.at.add(16 * start.stride) => _,
                 upper = inout(reg) $x => _,
                 lower = inout(reg) $x.add(16 * $x_stride) => _,
                 weights = inout(reg) $weights => _,
@@ -143,39 +164,52 @@ mod tiles {
                 x_stride = in(reg) $x_stride,
                 stride = in(reg) 128usize,
                 out = in(reg) $out,
-                below = in(reg) $out.cast::<u8>().add(16 * $out_stride),
                 out_stride = in(reg) $out_stride,
                 out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
                 out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
                 options(nostack),
             )
-        };
+        }};
     }
 
-    /// `x` holds `ROW_BLOCK` rows at least, whatever stands in those past the panel's; see `rows::round_bf16`.
+    /// Tiles of rows and parts of their `steps` steps, (row, first, count), in the order in which they are multiplied: part after
+    /// part for all whole tiles, whose sums wait in `out` where it has room for all columns; then the rest of the rows at once.
+    fn order(panel: &Panel<'_>, steps: usize) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
+        let most = if panel.columns == WIDTH { STEPS } else { steps };
+        let whole = panel.rows / ROWS * ROWS;
+        let parts = (0..steps).step_by(most).map(move |first| (first, most.min(steps - first)));
+        let tiles = parts.flat_map(move |(first, count)| (0..whole).step_by(ROWS).map(move |row| (row, first, count)));
+        tiles.chain((whole < panel.rows).then_some((whole, 0, steps)))
+    }
+
+    /// `x` holds whole tiles of rows, whatever stands in those past the panel's.
     pub(in super::super) fn bf16_panel(_: &Tiles, panel: &Panel<'_>, x: &[u16], weights: &[u32], out: &mut [f32], tile: &mut [f32]) {
         assert!(x.len() >= panel.rows.next_multiple_of(ROWS) * panel.groups * 2 && weights.len() == panel.groups * WIDTH);
         assert!(panel.groups > 0 && panel.groups.is_multiple_of(16) && tile.len() >= ROWS * WIDTH);
-        for row in (0..panel.rows).step_by(ROWS) {
+        let steps = panel.groups / 16;
+        for (row, first, count) in order(panel, steps) {
             let rows = ROWS.min(panel.rows - row);
             let whole = rows == ROWS && panel.columns == WIDTH;
             let (to, stride) = if whole { panel.target(row, ROWS, WIDTH, out, tile) } else { (&mut *tile, WIDTH) };
+            let start = if first == 0 { Start::of(panel.bias.as_ptr(), 0) } else { Start::of(to.as_ptr(), stride) };
             // SAFETY: the tiles are configured, as the first argument shows. 32 rows of `groups` pairs from `row` on, a panel
             // of weights and 32 rows of 32 numbers, `stride` apart, are there, as asserted here and by `target`; 16 pairs a step.
             unsafe {
                 multiply!(
                     "tdpbf16ps",
-                    panel.bias.as_ptr(),
-                    x.as_ptr().add(row * panel.groups * 2).cast::<u8>(),
+                    start,
+                    x.as_ptr().add(row * panel.groups * 2 + first * 32).cast::<u8>(),
                     panel.groups * 4,
-                    weights.as_ptr(),
-                    panel.groups / 16,
+                    weights.as_ptr().add(first * 16 * WIDTH),
+                    count,
                     to.as_mut_ptr(),
                     stride * 4
                 );
             }
-            // SAFETY: AVX-512F is there wherever AMX is.
-            unsafe { finish(panel, row, rows, whole, out, tile) };
+            if first + count == steps {
+                // SAFETY: AVX-512F is there wherever AMX is.
+                unsafe { finish(panel, row, rows, whole, out, tile) };
+            }
         }
     }
 
@@ -194,27 +228,35 @@ mod tiles {
         // Sums start from minus what raising the activations by 128 adds.
         let mut start = [0i32; WIDTH];
         start.iter_mut().zip(columns.offsets).for_each(|(start, offset)| *start = -offset);
-        for row in (0..panel.rows).step_by(ROWS) {
+        let steps = depth / 64;
+        for (row, first, count) in order(panel, steps) {
+            let last = first + count == steps;
+            let (waiting, wait) = if first > 0 || !last { panel.target(row, ROWS, WIDTH, out, tile) } else { (&mut *tile, WIDTH) };
+            let waiting = waiting.as_mut_ptr();
+            let start = if first == 0 { Start::of(start.as_ptr(), 0) } else { Start::of(waiting, wait) };
+            let (to, stride) = if last { (tile.as_mut_ptr(), WIDTH) } else { (waiting, wait) };
             // SAFETY: as in `bf16_panel`; 64 bytes a step.
             unsafe {
                 multiply!(
                     "tdpbusd",
-                    start.as_ptr(),
-                    x.bytes.as_ptr().add(row * depth),
+                    start,
+                    x.bytes.as_ptr().add(row * depth + first * 64),
                     depth,
-                    weights.as_ptr(),
-                    depth / 64,
-                    tile.as_mut_ptr(),
-                    WIDTH * 4
+                    weights.as_ptr().add(first * 64 * WIDTH),
+                    count,
+                    to,
+                    stride * 4
                 );
             }
-            let rows = ROWS.min(panel.rows - row);
-            let whole = panel.columns == WIDTH;
-            let (to, stride) = if whole { panel.target(row, rows, WIDTH, out, &mut []) } else { (&mut [][..], WIDTH) };
-            // SAFETY: AVX-512F is there wherever AMX is.
-            unsafe {
-                scale(tile, to, stride, &x.scales[row..row + rows], columns.scales, panel.bias);
-                finish(panel, row, rows, whole, out, tile);
+            if last {
+                let rows = ROWS.min(panel.rows - row);
+                let whole = panel.columns == WIDTH;
+                let (to, stride) = if whole { panel.target(row, rows, WIDTH, out, &mut []) } else { (&mut [][..], WIDTH) };
+                // SAFETY: AVX-512F is there wherever AMX is.
+                unsafe {
+                    scale(tile, to, stride, &x.scales[row..row + rows], columns.scales, panel.bias);
+                    finish(panel, row, rows, whole, out, tile);
+                }
             }
         }
     }

@@ -3,8 +3,8 @@
 
 use super::memory::Aligned;
 use super::packed::Packed;
-use super::product::{After, Operand, Out, ROW_BLOCK, Rows, fits, panels, product};
-use super::rows::{dispatch, exp, exp2_coarse, fold};
+use super::product::{After, Aside, Input, Operand, Out, Ready, Rows, Target, panels, product};
+use super::rows::{bf16_of, dispatch, exp, exp2_coarse, fold};
 use super::{Isa, Kernel, Precision};
 
 /// Query rows that are scored at a time, so that scores stay in the cache.
@@ -17,6 +17,7 @@ pub struct Scratch {
     values: Packed,
     scores: Aligned<f32>,
     sums: Vec<f32>,
+    mixed: Aligned<f32>,
     operand: Operand,
 }
 
@@ -24,67 +25,94 @@ impl Scratch {
     /// Empty memory beside linear layers of `kernel`.
     pub fn new(kernel: Kernel) -> Self {
         let own = kernel.for_attention();
-        Self { keys: Packed::new(own), values: Packed::new(own), scores: Aligned::default(), sums: Vec::new(), operand: Operand::default() }
+        Self {
+            keys: Packed::new(own),
+            values: Packed::new(own),
+            scores: Aligned::default(),
+            sums: Vec::new(),
+            mixed: Aligned::default(),
+            operand: Operand::default(),
+        }
     }
 }
 
-/// One head of one sequence: rows of `size` numbers, `stride` apart.
+/// One head of one sequence: as many queries as keys and values, rows of `size` numbers.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'a> {
-    /// Queries, from the first row's on.
-    pub queries: &'a [f32],
+    /// Queries.
+    pub queries: Input<'a>,
     /// Keys.
-    pub keys: &'a [f32],
+    pub keys: Input<'a>,
     /// Values.
-    pub values: &'a [f32],
-    /// From one row to the next.
-    pub stride: usize,
+    pub values: Input<'a>,
     /// Numbers of a row.
     pub size: usize,
-    /// Rows.
-    pub length: usize,
 }
 
-/// `out = softmax(Q Kᵀ / √size) V` for one head of one sequence; rows of `out` are `out_stride` apart.
-pub fn attend(head: Head<'_>, out: &mut [f32], out_stride: usize, scratch: &mut Scratch) {
-    let Head { stride, size, length, .. } = head;
-    let inside = |rows: &[f32], stride: usize| fits(length, size, stride, rows.len());
-    assert!([head.queries, head.keys, head.values].iter().all(|rows| inside(rows, stride)), "a head out of bounds");
-    assert!(inside(out, out_stride), "output out of bounds");
-    scratch.keys.pack_columns(head.keys, stride, size, length);
-    scratch.values.pack_rows(head.values, stride, length, size);
+/// `out = softmax(Q Kᵀ / √size) V` for one head of one sequence.
+pub fn attend<'a>(head: Head<'_>, out: impl Into<Target<'a>>, scratch: &mut Scratch) {
+    let (size, length, mut out) = (head.size, head.queries.count(), out.into());
+    let whole = |rows: Input<'_>| rows.count() == length && rows.holds(size);
+    assert!([head.queries, head.keys, head.values].into_iter().all(whole), "a head out of bounds");
+    assert!(out.holds(length, size), "output out of bounds");
+    scratch.keys.pack_columns(head.keys, size);
+    scratch.values.pack_rows(head.values, size);
     // Rows of scores are whole vectors.
     let row = length.next_multiple_of(32);
     scratch.scores.resize(QUERY_BLOCK * row);
     scratch.sums.resize(QUERY_BLOCK, 0.0);
+    scratch.mixed.resize(QUERY_BLOCK * size);
     let (kernel, scale) = (scratch.keys.kernel(), 1.0 / (size as f32).sqrt());
     for query in (0..length).step_by(QUERY_BLOCK) {
         let rows = QUERY_BLOCK.min(length - query);
         let scores = &mut scratch.scores[..rows * row];
-        let sums = &mut scratch.sums[..rows];
-        let queries = Rows { data: &head.queries[query * stride..], stride, count: rows };
-        product(queries, &scratch.keys, Out::rows(scores, row), After::Nothing, &mut scratch.operand);
-        let halves: &mut [u16] = match kernel.precision() {
-            Precision::F32 => &mut [],
-            _ => {
-                scratch.operand.halves.resize(ROW_BLOCK * scratch.values.depth());
-                &mut scratch.operand.halves
-            }
+        let (sums, mixed) = (&mut scratch.sums[..rows], &mut scratch.mixed[..rows * size]);
+        product(head.queries.part(query, rows), &scratch.keys, Out::rows(scores, row), After::Nothing, &mut scratch.operand);
+        let Operand { halves, tile, sheet, .. } = &mut scratch.operand;
+        if kernel.precision() == Precision::Bf16 {
+            halves.resize(kernel.row_block() * row);
+            softmax(kernel.isa(), scores, length, sums, scale, halves);
+        } else {
+            softmax(kernel.isa(), scores, length, sums, scale, &mut []);
+        }
+        let weights = match kernel.precision() {
+            Precision::Bf16 => Ready::Bf16(halves),
+            _ => Ready::F32(Rows { data: scores, stride: row, count: rows }),
         };
-        softmax(kernel.isa(), scores, length, sums, scale, halves);
-        let out = &mut out[query * out_stride..];
-        let weights = Rows { data: &scratch.scores[..rows * row], stride: row, count: rows };
-        panels(weights, &scratch.values, Out::rows(out, out_stride), After::Nothing, &mut scratch.operand);
-        let sums = &scratch.sums[..rows];
-        dispatch!(kernel.isa(), divide_loop(out: &mut [f32], out_stride: usize, size: usize, sums: &[f32]));
+        panels(weights, rows, &scratch.values, Out::rows(mixed, size).into(), After::Nothing, Aside { tile, sheet });
+        divide(kernel.isa(), mixed, sums, out.below(query));
+    }
+}
+
+/// Rows of `mixed`, each divided by its sum, into `out`.
+fn divide(isa: Isa, mixed: &[f32], sums: &[f32], out: Target<'_>) {
+    match out {
+        Target::F32(Out { data: out, stride, .. }) => {
+            dispatch!(isa, divide_numbers(mixed: &[f32], sums: &[f32], out: &mut [f32], stride: usize));
+        }
+        Target::Halves(Out { data: out, stride, .. }) => {
+            #[cfg(target_arch = "x86_64")]
+            if isa.has_halves() && mixed.len() == sums.len() * 32 {
+                return super::halves512::divide(mixed, sums, out, stride);
+            }
+            dispatch!(isa, divide_halves(mixed: &[f32], sums: &[f32], out: &mut [u16], stride: usize));
+        }
     }
 }
 
 #[inline(always)]
-fn divide_loop<const FUSED: bool>(out: &mut [f32], stride: usize, size: usize, sums: &[f32]) {
-    for (row, sum) in out.chunks_mut(stride).zip(sums) {
+fn divide_numbers<const FUSED: bool>(mixed: &[f32], sums: &[f32], out: &mut [f32], stride: usize) {
+    for ((row, sum), out) in mixed.chunks_exact(mixed.len() / sums.len()).zip(sums).zip(out.chunks_mut(stride)) {
         let inverse = 1.0 / sum;
-        row[..size].iter_mut().for_each(|x| *x *= inverse);
+        out[..row.len()].iter_mut().zip(row).for_each(|(out, x)| *out = x * inverse);
+    }
+}
+
+#[inline(always)]
+fn divide_halves<const FUSED: bool>(mixed: &[f32], sums: &[f32], out: &mut [u16], stride: usize) {
+    for ((row, sum), out) in mixed.chunks_exact(mixed.len() / sums.len()).zip(sums).zip(out.chunks_mut(stride)) {
+        let inverse = 1.0 / sum;
+        out[..row.len()].iter_mut().zip(row).for_each(|(out, x)| *out = bf16_of(x * inverse) as u16);
     }
 }
 
@@ -148,8 +176,8 @@ mod tests {
 
     /// Head `index` of rows that hold all queries, then all keys, then all values, of two heads.
     fn head(qkv: &[f32], length: usize, index: usize, size: usize) -> Head<'_> {
-        let part = |part: usize| &qkv[(2 * part + index) * size..];
-        Head { queries: part(0), keys: part(1), values: part(2), stride: 6 * size, size, length }
+        let part = |part: usize| Rows { data: &qkv[(2 * part + index) * size..], stride: 6 * size, count: length }.into();
+        Head { queries: part(0), keys: part(1), values: part(2), size }
     }
 
     fn reference(qkv: &[f32], length: usize, index: usize, size: usize) -> Vec<f64> {
@@ -173,10 +201,10 @@ mod tests {
         let (long, short) = (numbers(150 * 3 * hidden, 1), numbers(7 * 3 * hidden, 2));
         for kernel in kernels() {
             let (mut used, mut fresh) = (Scratch::new(kernel), Scratch::new(kernel));
-            attend(head(&long, 150, 1, size), &mut vec![0.0; 150 * hidden], hidden, &mut used);
+            attend(head(&long, 150, 1, size), Out::rows(&mut vec![0.0; 150 * hidden], hidden), &mut used);
             let (mut got, mut want) = (vec![0.0; 7 * hidden], vec![0.0; 7 * hidden]);
-            attend(head(&short, 7, 1, size), &mut got, hidden, &mut used);
-            attend(head(&short, 7, 1, size), &mut want, hidden, &mut fresh);
+            attend(head(&short, 7, 1, size), Out::rows(&mut got, hidden), &mut used);
+            attend(head(&short, 7, 1, size), Out::rows(&mut want, hidden), &mut fresh);
             assert_eq!(got, want, "{kernel}");
         }
     }
@@ -218,7 +246,7 @@ mod tests {
                 let mut out = vec![0.0; length * hidden];
                 let mut scratch = Scratch::new(kernel);
                 for index in 0..2 {
-                    attend(head(&qkv, length, index, size), &mut out[index * size..], hidden, &mut scratch);
+                    attend(head(&qkv, length, index, size), Out::rows(&mut out[index * size..], hidden), &mut scratch);
                     for (i, want) in reference(&qkv, length, index, size).into_iter().enumerate() {
                         let got = out[i / size * hidden + index * size + i % size];
                         prop_assert!((f64::from(got) - want).abs() < within, "{}: {} for {}", kernel, got, want);

@@ -1,10 +1,12 @@
 //! What AVX512-BF16 does besides products: rounding rows, packing weights, keys and values, softmax.
 //!
-//! Each has a twin of plain Rust: `rows::round_row`, `packed::pair_columns`, `packed::pair_rows`, `attention::softmax_loop`.
+//! Each has a twin of plain Rust: `rows::round_row`, `packed::pair_columns`, `packed::pair_rows`, `attention::softmax_loop`,
+//! `rows::settle_loop`, `attention::divide_halves`.
 //! The instructions take numbers too small for f32's exponent for 0; the twins round them.
 #![allow(unsafe_code)] // vector intrinsics on raw pointers; each door asserts what its loop reads and writes
 
-use super::product::{Rows, fits};
+use super::product::{Input, Rows, fits};
+use super::rows::{COARSE, COARSE_END};
 use std::arch::x86_64::*;
 use std::mem::transmute;
 
@@ -32,6 +34,60 @@ unsafe fn round_loop(x: Rows<'_>, inputs: usize, depth: usize, out: &mut [u16]) 
     }
 }
 
+/// Rows of 32 numbers in bf16, after GELU where that is wanted; rows of `out` are `stride` apart.
+pub(super) fn settle(sheet: Rows<'_>, gelu: bool, out: &mut [u16], stride: usize) {
+    assert!(fits(sheet.count, 32, sheet.stride, sheet.data.len()) && fits(sheet.count, 32, stride, out.len()));
+    // SAFETY: called where `avx512_bf16` holds; bounds are asserted above.
+    unsafe { if gelu { settle_loop::<true>(sheet, out, stride) } else { settle_loop::<false>(sheet, out, stride) } }
+}
+
+#[target_feature(enable = "avx512f,avx512bf16")]
+unsafe fn settle_loop<const GELU: bool>(sheet: Rows<'_>, out: &mut [u16], stride: usize) {
+    let coefficients = COARSE.map(|c| _mm512_set1_ps(c));
+    let (end, half, one, zero) = (_mm512_set1_ps(COARSE_END), _mm512_set1_ps(0.5), _mm512_set1_ps(1.0), _mm512_setzero_ps());
+    let gelu = |x: __m512| {
+        let square = _mm512_min_ps(_mm512_mul_ps(x, x), end);
+        let mut sum = coefficients[0];
+        for c in &coefficients[1..] {
+            sum = _mm512_fmadd_ps(sum, square, *c);
+        }
+        // The smaller and the larger of two are the second where the first is no number.
+        _mm512_mul_ps(x, _mm512_min_ps(_mm512_max_ps(_mm512_fmadd_ps(x, sum, half), zero), one))
+    };
+    for r in 0..sheet.count {
+        // SAFETY: a row of 32 numbers is there on both sides, as `settle` asserts.
+        unsafe {
+            let from = sheet.data.as_ptr().add(r * sheet.stride);
+            let mut parts = [_mm512_loadu_ps(from), _mm512_loadu_ps(from.add(16))];
+            if GELU {
+                parts = parts.map(gelu);
+            }
+            let halves = transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(parts[1], parts[0]));
+            _mm512_storeu_si512(out.as_mut_ptr().add(r * stride).cast(), halves);
+        }
+    }
+}
+
+/// Rows of 32 numbers, each divided by its sum, in bf16; rows of `out` are `stride` apart.
+pub(super) fn divide(mixed: &[f32], sums: &[f32], out: &mut [u16], stride: usize) {
+    assert!(mixed.len() >= sums.len() * 32 && fits(sums.len(), 32, stride, out.len()));
+    // SAFETY: called where `avx512_bf16` holds; bounds are asserted above.
+    unsafe { divide_loop(mixed, sums, out, stride) }
+}
+
+#[target_feature(enable = "avx512f,avx512bf16")]
+unsafe fn divide_loop(mixed: &[f32], sums: &[f32], out: &mut [u16], stride: usize) {
+    for (r, sum) in sums.iter().enumerate() {
+        // SAFETY: a row of 32 numbers is there on both sides, as `divide` asserts.
+        unsafe {
+            let (inverse, from) = (_mm512_set1_ps(1.0 / sum), mixed.as_ptr().add(r * 32));
+            let part = |i: usize| _mm512_mul_ps(_mm512_loadu_ps(from.add(16 * i)), inverse);
+            let halves = transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(part(1), part(0)));
+            _mm512_storeu_si512(out.as_mut_ptr().add(r * stride).cast(), halves);
+        }
+    }
+}
+
 /// The lanes of a vector that `left` numbers fill.
 #[inline(always)]
 fn mask(left: usize) -> u16 {
@@ -51,27 +107,48 @@ unsafe fn pairs(from: *const f32, count: usize) -> __m512i {
 }
 
 /// Columns, as rows of `source`, to panels of pairs.
-pub(super) fn pair_columns(data: &mut [u32], source: &[f32], stride: usize, inputs: usize, outputs: usize) {
-    let groups = inputs.next_multiple_of(32) / 2;
-    assert!(fits(outputs, inputs, stride, source.len()));
-    assert!(data.len() >= outputs.div_ceil(WIDTH) * WIDTH * groups);
+pub(super) fn pair_columns(data: &mut [u32], source: Input<'_>, inputs: usize) {
+    let (groups, outputs) = (inputs.next_multiple_of(32) / 2, source.count());
+    assert!(source.holds(inputs) && data.len() >= outputs.div_ceil(WIDTH) * WIDTH * groups);
     if groups == 0 {
         return;
     }
     // SAFETY: called where `avx512_bf16` holds; bounds are asserted above.
-    unsafe { columns_loop(data, source, stride, inputs, outputs, groups) }
+    match source {
+        Input::F32(rows) => unsafe { columns_of_numbers(data, rows, inputs, groups) },
+        Input::Halves(rows) => unsafe { columns_of_halves(data, rows, inputs, groups) },
+    }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-unsafe fn columns_loop(data: &mut [u32], source: &[f32], stride: usize, inputs: usize, outputs: usize, groups: usize) {
-    // SAFETY: a row is read where it is one of `outputs`, and within `inputs`; a panel has `groups` · `WIDTH` pairs.
+unsafe fn columns_of_numbers(data: &mut [u32], rows: Rows<'_>, inputs: usize, groups: usize) {
+    // SAFETY: a row is read where it is one of them, and within `inputs` from `k` on.
+    unsafe { columns_loop(data, rows.count, groups, |o, k| pairs(rows.data.as_ptr().add(o * rows.stride + k), inputs - k)) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+unsafe fn columns_of_halves(data: &mut [u32], rows: Rows<'_, u16>, inputs: usize, groups: usize) {
+    let there = |k: usize| if inputs - k >= 32 { u32::MAX } else { (1 << (inputs - k)) - 1 };
+    // SAFETY: as above.
+    unsafe {
+        columns_loop(data, rows.count, groups, |o, k| {
+            _mm512_maskz_loadu_epi16(there(k), rows.data.as_ptr().add(o * rows.stride + k).cast())
+        })
+    }
+}
+
+/// `read` gives 32 numbers of a column from one on.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+unsafe fn columns_loop(data: &mut [u32], outputs: usize, groups: usize, read: impl Fn(usize, usize) -> __m512i) {
+    // SAFETY: a panel has `groups` · `WIDTH` pairs.
     unsafe {
         for first in (0..outputs).step_by(16) {
             let panel = data.as_mut_ptr().add(first / WIDTH * WIDTH * groups + first % WIDTH);
             for group in (0..groups).step_by(16) {
                 let mut block = [_mm512_setzero_si512(); 16];
                 for (row, o) in block.iter_mut().zip(first..outputs) {
-                    *row = pairs(source.as_ptr().add(o * stride + 2 * group), inputs - 2 * group);
+                    *row = read(o, 2 * group);
                 }
                 turn(&mut block);
                 for (i, row) in block.iter().enumerate() {
@@ -119,36 +196,72 @@ fn turn(rows: &mut [__m512i; 16]) {
 }
 
 /// Rows to panels of pairs.
-pub(super) fn pair_rows(data: &mut [u32], source: &[f32], stride: usize, inputs: usize, outputs: usize) {
-    let groups = inputs.next_multiple_of(32) / 2;
-    assert!(fits(inputs, outputs, stride, source.len()));
-    assert!(data.len() >= outputs.div_ceil(WIDTH) * WIDTH * groups);
+pub(super) fn pair_rows(data: &mut [u32], source: Input<'_>, outputs: usize) {
+    let groups = source.count().next_multiple_of(32) / 2;
+    assert!(source.holds(outputs) && data.len() >= outputs.div_ceil(WIDTH) * WIDTH * groups);
     if groups == 0 {
         return;
     }
     // SAFETY: called where `avx512_bf16` holds; bounds are asserted above.
-    unsafe { rows_loop(data, source, stride, inputs, outputs, groups) }
+    match source {
+        Input::F32(rows) => unsafe { rows_of_numbers(data, rows, outputs, groups) },
+        Input::Halves(rows) => unsafe { rows_of_halves(data, rows, outputs, groups) },
+    }
+}
+
+/// The places of halves of a low row and a high row in turn, where those of the high row begin at `high`.
+const fn in_turn(high: u16) -> [u16; 32] {
+    let mut order = [0; 32];
+    let mut i = 0;
+    while i < 32 {
+        order[i as usize] = i / 2 + i % 2 * high;
+        i += 1;
+    }
+    order
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-unsafe fn rows_loop(data: &mut [u32], source: &[f32], stride: usize, inputs: usize, outputs: usize, groups: usize) {
-    // Halves of the low row and of the high row in turn.
-    let mut order = [0u16; 32];
-    for (i, place) in order.iter_mut().enumerate() {
-        *place = (i / 2 + i % 2 * 16) as u16;
-    }
-    // SAFETY: lanes outside the mask are not read, nor rows behind `inputs`; a panel has `groups` · `WIDTH` pairs.
+unsafe fn rows_of_numbers(data: &mut [u32], rows: Rows<'_>, outputs: usize, groups: usize) {
+    const ORDER: [u16; 32] = in_turn(16);
+    // SAFETY: lanes outside the mask are not read, nor rows behind the last.
     unsafe {
-        let order = _mm512_loadu_si512(order.as_ptr().cast());
-        for first in (0..outputs.next_multiple_of(WIDTH)).step_by(16) {
-            let mask = mask(outputs.saturating_sub(first));
-            let panel = data.as_mut_ptr().add(first / WIDTH * WIDTH * groups + first % WIDTH);
+        let order = _mm512_loadu_si512(ORDER.as_ptr().cast());
+        rows_loop(data, outputs, groups, |k, first| {
             let row = |k: usize| {
-                if k < inputs { _mm512_maskz_loadu_ps(mask, source.as_ptr().wrapping_add(k * stride + first)) } else { _mm512_setzero_ps() }
+                let there = if k < rows.count { mask(outputs.saturating_sub(first)) } else { 0 };
+                _mm512_maskz_loadu_ps(there, rows.data.as_ptr().wrapping_add(k * rows.stride + first))
             };
+            _mm512_permutexvar_epi16(order, transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(row(k + 1), row(k))))
+        });
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+unsafe fn rows_of_halves(data: &mut [u32], rows: Rows<'_, u16>, outputs: usize, groups: usize) {
+    const ORDER: [u16; 32] = in_turn(32);
+    // SAFETY: as above.
+    unsafe {
+        let order = _mm512_loadu_si512(ORDER.as_ptr().cast());
+        rows_loop(data, outputs, groups, |k, first| {
+            let row = |k: usize| {
+                let there = if k < rows.count { mask(outputs.saturating_sub(first)) } else { 0 };
+                _mm512_maskz_loadu_epi16(there.into(), rows.data.as_ptr().wrapping_add(k * rows.stride + first).cast())
+            };
+            _mm512_permutex2var_epi16(row(k), order, row(k + 1))
+        });
+    }
+}
+
+/// `read` gives 16 pairs of a row and the next one, from a column on.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+unsafe fn rows_loop(data: &mut [u32], outputs: usize, groups: usize, read: impl Fn(usize, usize) -> __m512i) {
+    for first in (0..outputs.next_multiple_of(WIDTH)).step_by(16) {
+        // SAFETY: a panel has `groups` · `WIDTH` pairs.
+        unsafe {
+            let panel = data.as_mut_ptr().add(first / WIDTH * WIDTH * groups + first % WIDTH);
             for group in 0..groups {
-                let both = transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(row(2 * group + 1), row(2 * group)));
-                _mm512_storeu_si512(panel.add(group * WIDTH).cast(), _mm512_permutexvar_epi16(order, both));
+                _mm512_storeu_si512(panel.add(group * WIDTH).cast(), read(2 * group, first));
             }
         }
     }

@@ -16,6 +16,7 @@ mod attention;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod between;
 #[cfg(target_arch = "x86_64")]
 mod halves512;
 mod mapped;
@@ -29,11 +30,12 @@ mod product;
 mod rows;
 
 pub use attention::{Head, Scratch, attend};
+pub use between::Between;
 pub use mapped::Mapped;
 pub use memory::Aligned;
 pub use packed::Packed;
 pub use peak::peak;
-pub use product::{After, Operand, Out, Rows, product};
+pub use product::{After, Input, Operand, Out, Rows, Target, product};
 pub use rows::{Norm, add_layer_norm};
 
 use std::fmt;
@@ -194,6 +196,28 @@ impl Kernel {
     pub(crate) fn exact(self) -> Self {
         let isa = if self.isa == Isa::Amx { Isa::Avx512 } else { self.isa };
         Self { isa, precision: Precision::F32 }
+    }
+
+    /// Rows of activations that are multiplied while they stay in the second-level cache; a multiple of every tile's rows.
+    /// Tiles of AMX are done with a row so soon that the weights, which come from further away, must serve more of them.
+    pub(crate) const fn row_block(self) -> usize {
+        match self.isa {
+            Isa::Amx => 192,
+            _ => 96,
+        }
+    }
+
+    /// Rows that are read for `rows` of them: tiles of AMX are read whole.
+    const fn whole_rows(self, rows: usize) -> usize {
+        match self.isa {
+            Isa::Amx => rows.next_multiple_of(32),
+            _ => rows,
+        }
+    }
+
+    /// Whether what one product makes and another reads is kept in bf16: beside kernels that would round it to that or to less.
+    pub(crate) fn halves_between(self) -> bool {
+        self.for_attention().precision == Precision::Bf16
     }
 
     /// Columns of a packed panel: two vectors.

@@ -2,8 +2,8 @@
 #![allow(unsafe_code)] // calls of the same safe loops compiled for other instruction sets
 
 use super::memory::Aligned;
-use super::product::{Rows, fits};
-use super::rows::{ROUND, bf16_of, dispatch, poison, round_row};
+use super::product::{Input, Rows};
+use super::rows::{Half, ROUND, dispatch, poison, round_row};
 use super::{Isa, Kernel, Precision};
 
 /// Inputs that are packed for all columns of a panel before the next ones, so that writes stay in the cache.
@@ -50,7 +50,7 @@ impl Packed {
     pub fn from_linear(weight: &[f32], outputs: usize, inputs: usize, kernel: Kernel) -> Self {
         assert_eq!(weight.len(), outputs * inputs);
         let mut packed = Self::new(kernel);
-        packed.pack_columns(weight, inputs, inputs, outputs);
+        packed.pack_columns(Rows { data: weight, stride: inputs, count: outputs }, inputs);
         packed
     }
 
@@ -64,19 +64,18 @@ impl Packed {
         }
     }
 
-    /// Pack `[outputs, inputs]` numbers whose rows, the columns of the matrix, stand `stride` apart.
-    pub fn pack_columns(&mut self, source: &[f32], stride: usize, inputs: usize, outputs: usize) {
-        assert!(fits(outputs, inputs, stride, source.len()), "a matrix out of bounds");
-        self.reshape(inputs, outputs);
+    /// Pack columns of the matrix that stand as rows of `inputs` numbers.
+    pub fn pack_columns<'a>(&mut self, source: impl Into<Input<'a>>, inputs: usize) {
+        let source = self.checked(source.into(), inputs);
+        self.reshape(inputs, source.count());
         let (depth, width, isa) = (self.depth(), self.width(), self.kernel.isa);
-        let columns = |panel: usize| (0..width).map(move |c| panel * width + c);
-        let column = |o: usize| if o < outputs { &source[o * stride..][..inputs] } else { &[] };
-        match &mut self.data {
-            Data::F32(data) => {
+        match (&mut self.data, source) {
+            (Data::F32(data), Input::F32(Rows { data: source, stride, count: outputs })) => {
+                let column = |o: usize| if o < outputs { &source[o * stride..][..inputs] } else { &[] };
                 for (panel, data) in data.chunks_exact_mut((depth * width).max(1)).enumerate() {
                     for first in (0..depth).step_by(PACK_BLOCK) {
-                        for (c, o) in columns(panel).enumerate() {
-                            let column = column(o);
+                        for c in 0..width {
+                            let column = column(panel * width + c);
                             for k in first..depth.min(first + PACK_BLOCK) {
                                 data[k * width + c] = column.get(k).copied().unwrap_or(0.0);
                             }
@@ -84,56 +83,75 @@ impl Packed {
                     }
                 }
             }
-            Data::Bf16(data) => {
+            (Data::Bf16(data), source) => {
                 let data: &mut [u32] = data;
                 #[cfg(target_arch = "x86_64")]
                 if isa.has_halves() {
-                    return super::halves512::pair_columns(data, source, stride, inputs, outputs);
+                    return super::halves512::pair_columns(data, source, inputs);
                 }
-                dispatch!(isa, pair_columns(data: &mut [u32], source: &[f32], stride: usize, inputs: usize, outputs: usize, width: usize));
+                match source {
+                    Input::F32(source) => {
+                        dispatch!(isa, pair_columns(data: &mut [u32], source: Rows<'_>, inputs: usize, width: usize));
+                    }
+                    Input::Halves(source) => {
+                        dispatch!(isa, pair_columns(data: &mut [u32], source: Rows<'_, u16>, inputs: usize, width: usize));
+                    }
+                }
             }
-            Data::Int8(data) => {
+            (Data::Int8(data), Input::F32(source)) => {
                 // Products of AVX2 are summed in pairs in 16 bits, which 7 bits of weight cannot overflow.
                 let most = if isa == Isa::Avx2 { 63.0 } else { 127.0 };
-                self.scales.resize(outputs.next_multiple_of(width), 1.0);
-                self.offsets.resize(outputs.next_multiple_of(width), 0);
+                self.scales.resize(source.count.next_multiple_of(width), 1.0);
+                self.offsets.resize(source.count.next_multiple_of(width), 0);
                 let (scales, offsets): (&mut [f32], &mut [i32]) = (&mut self.scales, &mut self.offsets);
                 let data: &mut [i8] = data;
                 let into = Steps { most, scales, offsets };
-                let source = Rows { data: source, stride, count: outputs };
                 dispatch!(isa, quantise_columns(data: &mut [i8], into: Steps<'_>, source: Rows<'_>, inputs: usize, width: usize));
             }
+            (_, Input::Halves(_)) => panic!("{} does not read bf16", self.kernel),
         }
     }
 
-    /// Pack `[inputs, outputs]` numbers whose rows stand `stride` apart. Not for int8.
-    pub fn pack_rows(&mut self, source: &[f32], stride: usize, inputs: usize, outputs: usize) {
-        self.reshape(inputs, outputs);
+    /// Pack rows of the matrix, of `outputs` numbers. Not for int8.
+    pub fn pack_rows<'a>(&mut self, source: impl Into<Input<'a>>, outputs: usize) {
+        let source = self.checked(source.into(), outputs);
+        self.reshape(source.count(), outputs);
         let (depth, width, isa) = (self.depth(), self.width(), self.kernel.isa);
-        let row = |k: usize, panel: usize| {
-            let start = panel * width;
-            if k < inputs { &source[k * stride + start..][..width.min(outputs - start)] } else { &[] }
-        };
-        match &mut self.data {
-            Data::F32(data) => {
+        match (&mut self.data, source) {
+            (Data::F32(data), Input::F32(Rows { data: source, stride, .. })) => {
                 for (panel, data) in data.chunks_exact_mut((depth * width).max(1)).enumerate() {
                     for (k, data) in data.chunks_exact_mut(width).enumerate() {
-                        let row = row(k, panel);
+                        let start = panel * width;
+                        let row = &source[k * stride + start..][..width.min(outputs - start)];
                         data[..row.len()].copy_from_slice(row);
                         data[row.len()..].fill(0.0);
                     }
                 }
             }
-            Data::Bf16(data) => {
+            (Data::Bf16(data), source) => {
                 let data: &mut [u32] = data;
                 #[cfg(target_arch = "x86_64")]
                 if isa.has_halves() {
-                    return super::halves512::pair_rows(data, source, stride, inputs, outputs);
+                    return super::halves512::pair_rows(data, source, outputs);
                 }
-                dispatch!(isa, pair_rows(data: &mut [u32], source: &[f32], stride: usize, inputs: usize, outputs: usize, width: usize));
+                match source {
+                    Input::F32(source) => {
+                        dispatch!(isa, pair_rows(data: &mut [u32], source: Rows<'_>, outputs: usize, width: usize));
+                    }
+                    Input::Halves(source) => {
+                        dispatch!(isa, pair_rows(data: &mut [u32], source: Rows<'_, u16>, outputs: usize, width: usize));
+                    }
+                }
             }
-            Data::Int8(_) => unreachable!("attention is not quantised"),
+            (Data::Int8(_), _) => unreachable!("attention is not quantised"),
+            (_, Input::Halves(_)) => panic!("{} does not read bf16", self.kernel),
         }
+    }
+
+    /// `source`, if it holds rows of `width` numbers.
+    fn checked<'a>(&self, source: Input<'a>, width: usize) -> Input<'a> {
+        assert!(source.holds(width), "a matrix out of bounds");
+        source
     }
 
     /// Rows of the matrix.
@@ -197,7 +215,7 @@ fn quantise_columns<const FUSED: bool>(data: &mut [i8], into: Steps<'_>, source:
 
 /// Columns, as rows of `source`, to panels of pairs: a block is rounded column by column, then turned.
 #[inline(always)]
-fn pair_columns<const FUSED: bool>(data: &mut [u32], source: &[f32], stride: usize, inputs: usize, outputs: usize, width: usize) {
+fn pair_columns<const FUSED: bool>(data: &mut [u32], source: Rows<'_, impl Half>, inputs: usize, width: usize) {
     let mut block = [[0u16; PACK_BLOCK]; 32];
     let groups = inputs.next_multiple_of(32) / 2;
     for (panel, data) in data.chunks_exact_mut((groups * width).max(1)).enumerate() {
@@ -206,7 +224,7 @@ fn pair_columns<const FUSED: bool>(data: &mut [u32], source: &[f32], stride: usi
             let padded = data.len() / width * 2;
             for (c, halves) in block[..width].iter_mut().enumerate() {
                 let o = panel * width + c;
-                let part = if o < outputs { &source[o * stride + first..][..count] } else { &[] };
+                let part = if o < source.count { &source.data[o * source.stride + first..][..count] } else { &[] };
                 round_row(part, &mut halves[..padded]);
             }
             for (k, row) in data.chunks_exact_mut(width).enumerate().take(PACK_BLOCK / 2) {
@@ -220,23 +238,23 @@ fn pair_columns<const FUSED: bool>(data: &mut [u32], source: &[f32], stride: usi
 
 /// Rows to panels of pairs.
 #[inline(always)]
-fn pair_rows<const FUSED: bool>(data: &mut [u32], source: &[f32], stride: usize, inputs: usize, outputs: usize, width: usize) {
-    let groups = inputs.next_multiple_of(32) / 2;
+fn pair_rows<const FUSED: bool>(data: &mut [u32], source: Rows<'_, impl Half>, outputs: usize, width: usize) {
+    let groups = source.count.next_multiple_of(32) / 2;
     for (panel, data) in data.chunks_exact_mut((groups * width).max(1)).enumerate() {
         let first = panel * width;
         let columns = width.min(outputs - first);
         for (pair, data) in data.chunks_exact_mut(width).enumerate() {
-            let row = |k: usize| if k < inputs { &source[k * stride + first..][..columns] } else { &[] };
+            let row = |k: usize| if k < source.count { &source.data[k * source.stride + first..][..columns] } else { &[] };
             let (low, high) = (row(2 * pair), row(2 * pair + 1));
-            if let (Ok(low), Ok(high)) = (<&[f32; 32]>::try_from(low), <&[f32; 32]>::try_from(high)) {
-                for ((pair, &l), &h) in data.iter_mut().zip(low).zip(high) {
-                    *pair = bf16_of(l) | bf16_of(h) << 16;
+            if let (Some((low, [])), Some((high, []))) = (low.split_first_chunk::<32>(), high.split_first_chunk::<32>()) {
+                for ((pair, l), h) in data.iter_mut().zip(low).zip(high) {
+                    *pair = u32::from(l.half()) | u32::from(h.half()) << 16;
                 }
                 continue;
             }
             for (i, pair) in data.iter_mut().enumerate() {
-                let at = |row: &[f32]| row.get(i).map_or(0, |&x| bf16_of(x));
-                *pair = at(low) | at(high) << 16;
+                let [low, high] = [low, high].map(|row| row.get(i).map_or(0, |x| u32::from(x.half())));
+                *pair = low | high << 16;
             }
         }
     }
@@ -258,8 +276,21 @@ mod tests {
                 let a = Packed::from_linear(&by_column, outputs, inputs, kernel);
                 let mut b = Packed::new(kernel);
                 // Memory that was used before must not shine through.
-                b.pack_rows(&numbers(100 * 100, 5), 100, 100, 100);
-                b.pack_rows(&by_row, outputs, inputs, outputs);
+                let used = numbers(100 * 100, 5);
+                b.pack_rows(Rows { data: &used, stride: 100, count: 100 }, 100);
+                b.pack_rows(Rows { data: &by_row, stride: outputs, count: inputs }, outputs);
+                if kernel.precision() == Precision::Bf16 {
+                    let halves = |numbers: &[f32]| numbers.iter().map(|x| x.half()).collect::<Vec<_>>();
+                    let (columns, rows) = (halves(&by_column), halves(&by_row));
+                    let (mut c, mut d) = (a.clone(), b.clone());
+                    c.pack_rows(Rows { data: &used, stride: 100, count: 100 }, 100);
+                    c.pack_columns(Input::Halves(Rows { data: &columns, stride: inputs, count: outputs }), inputs);
+                    d.pack_rows(Input::Halves(Rows { data: &rows, stride: outputs, count: inputs }), outputs);
+                    for other in [&c.data, &d.data] {
+                        let (Data::Bf16(want), Data::Bf16(got)) = (&a.data, other) else { panic!("not in bf16") };
+                        prop_assert_eq!(&want[..], &got[..], "{}", kernel);
+                    }
+                }
                 match (&a.data, &b.data) {
                     (Data::F32(a), Data::F32(b)) => prop_assert_eq!(&a[..], &b[..]),
                     (Data::Bf16(a), Data::Bf16(b)) => prop_assert_eq!(&a[..], &b[..]),

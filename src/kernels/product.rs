@@ -4,30 +4,75 @@ use super::memory::Aligned;
 #[cfg(target_arch = "aarch64")]
 use super::neon;
 use super::packed::{Data, Packed};
-use super::rows::{gelu, quantise, round_bf16};
+use super::rows::{gelu, quantise, quantise_halves, round_bf16, settle};
 use super::{Isa, Precision, amx, portable};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
 
-/// Rows of activations that are multiplied while they stay in the second-level cache; a multiple of every tile's rows.
-pub(super) const ROW_BLOCK: usize = 96;
-
-/// Rows of activations: `count` rows of the matrix's inputs, `stride` apart.
+/// Rows of numbers: `count` rows, `stride` apart.
 #[derive(Clone, Copy, Debug)]
-pub struct Rows<'a> {
+pub struct Rows<'a, T = f32> {
     /// The numbers.
-    pub data: &'a [f32],
+    pub data: &'a [T],
     /// From one row to the next.
     pub stride: usize,
     /// How many rows.
     pub count: usize,
 }
 
+impl<T> Rows<'_, T> {
+    /// `count` rows from `first` on.
+    fn part(self, first: usize, count: usize) -> Self {
+        Self { data: &self.data[first * self.stride..], count, ..self }
+    }
+}
+
+/// Activations of a product.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// In f32.
+    F32(Rows<'a>),
+    /// In bf16, which f32 kernels do not read.
+    Halves(Rows<'a, u16>),
+}
+
+impl<'a> Input<'a> {
+    /// How many rows.
+    pub(super) fn count(self) -> usize {
+        match self {
+            Self::F32(rows) => rows.count,
+            Self::Halves(rows) => rows.count,
+        }
+    }
+
+    /// Whether rows of `width` numbers are there.
+    pub(super) fn holds(self, width: usize) -> bool {
+        match self {
+            Self::F32(rows) => fits(rows.count, width, rows.stride, rows.data.len()),
+            Self::Halves(rows) => fits(rows.count, width, rows.stride, rows.data.len()),
+        }
+    }
+
+    /// `count` rows from `first` on.
+    pub(super) fn part(self, first: usize, count: usize) -> Self {
+        match self {
+            Self::F32(rows) => Self::F32(rows.part(first, count)),
+            Self::Halves(rows) => Self::Halves(rows.part(first, count)),
+        }
+    }
+}
+
+impl<'a> From<Rows<'a>> for Input<'a> {
+    fn from(rows: Rows<'a>) -> Self {
+        Self::F32(rows)
+    }
+}
+
 /// Where a product goes: rows `stride` apart; its columns in blocks, each `apart` from the one before.
 #[derive(Debug)]
-pub struct Out<'a> {
+pub struct Out<'a, T = f32> {
     /// The numbers.
-    pub data: &'a mut [f32],
+    pub data: &'a mut [T],
     /// From one row to the next.
     pub stride: usize,
     /// Columns that stand together; whole panels unless all columns do.
@@ -36,20 +81,68 @@ pub struct Out<'a> {
     pub apart: usize,
 }
 
-impl<'a> Out<'a> {
+impl<'a, T> Out<'a, T> {
     /// Whole rows, `stride` apart.
-    pub fn rows(data: &'a mut [f32], stride: usize) -> Self {
+    pub fn rows(data: &'a mut [T], stride: usize) -> Self {
         Self { data, stride, block: usize::MAX, apart: 0 }
     }
 
     /// The same from row `first` on.
-    fn below(&mut self, first: usize) -> Out<'_> {
+    fn below(&mut self, first: usize) -> Out<'_, T> {
         Out { data: &mut self.data[first * self.stride..], ..*self }
     }
 
     /// The numbers from the first of a column on.
-    fn column(&mut self, column: usize) -> &mut [f32] {
+    fn column(&mut self, column: usize) -> &mut [T] {
         &mut self.data[column / self.block * self.apart + column % self.block..]
+    }
+
+    fn check(&self, rows: usize, b: &Packed) {
+        let outputs = b.outputs();
+        assert!(self.block >= outputs || self.block.is_multiple_of(b.width()), "blocks of columns split a panel");
+        let before = (outputs - 1) / self.block * self.apart;
+        let fit = fits(rows, outputs.min(self.block), self.stride, self.data.len().saturating_sub(before));
+        assert!(fit, "output out of bounds");
+    }
+}
+
+/// What a product is written as.
+#[derive(Debug)]
+pub enum Target<'a> {
+    /// In f32.
+    F32(Out<'a>),
+    /// In bf16; [`After::Gelu`] then has an absolute error below 2e-4 before rounding.
+    Halves(Out<'a, u16>),
+}
+
+impl<'a> From<Out<'a>> for Target<'a> {
+    fn from(out: Out<'a>) -> Self {
+        Self::F32(out)
+    }
+}
+
+impl Target<'_> {
+    pub(super) fn below(&mut self, first: usize) -> Target<'_> {
+        match self {
+            Self::F32(out) => Target::F32(out.below(first)),
+            Self::Halves(out) => Target::Halves(out.below(first)),
+        }
+    }
+
+    /// Whether there is room for `rows` rows of `columns` numbers.
+    pub(super) fn holds(&self, rows: usize, columns: usize) -> bool {
+        match self {
+            Self::F32(out) => fits(rows, columns, out.stride, out.data.len()),
+            Self::Halves(out) => fits(rows, columns, out.stride, out.data.len()),
+        }
+    }
+
+    /// Assert that there is room for `rows` rows of a product with `b`.
+    fn check(&self, rows: usize, b: &Packed) {
+        match self {
+            Self::F32(out) => out.check(rows, b),
+            Self::Halves(out) => out.check(rows, b),
+        }
     }
 }
 
@@ -60,7 +153,7 @@ pub enum After<'a> {
     Nothing,
     /// `x + bias`.
     Bias(&'a [f32]),
-    /// `gelu(x + bias)`, the erf form, absolute error below 1e-6.
+    /// `gelu(x + bias)`, the erf form, absolute error below 1e-6 in f32.
     Gelu(&'a [f32]),
 }
 
@@ -71,6 +164,24 @@ pub struct Operand {
     pub(super) bytes: Aligned<u8>,
     pub(super) scales: Vec<f32>,
     pub(super) tile: Aligned<f32>,
+    pub(super) sheet: Aligned<f32>,
+}
+
+/// A block of activations in the kernel's numbers.
+#[derive(Clone, Copy)]
+pub(super) enum Ready<'a> {
+    F32(Rows<'a>),
+    /// Rows of the matrix's depth; for AMX whole tiles of rows, whatever stands in the last.
+    Bf16(&'a [u16]),
+    Int8(Quantised<'a>),
+}
+
+/// Memory for what does not go straight where it is wanted.
+pub(super) struct Aside<'a> {
+    /// A tile that is not whole.
+    pub tile: &'a mut Aligned<f32>,
+    /// A panel's columns that are to be rounded.
+    pub sheet: &'a mut Aligned<f32>,
 }
 
 /// A block of rows against one panel of columns. The micro-kernels assert what they rely on.
@@ -114,35 +225,66 @@ pub(super) fn fits(rows: usize, columns: usize, stride: usize, length: usize) ->
 }
 
 /// `out[r, c] = after(Σ_k x[r, k] · b[k, c])`.
-pub fn product(x: Rows<'_>, b: &Packed, mut out: Out<'_>, after: After<'_>, operand: &mut Operand) {
-    let (inputs, outputs) = (b.inputs(), b.outputs());
-    if x.count == 0 || outputs == 0 {
+pub fn product<'a>(x: impl Into<Input<'a>>, b: &Packed, out: impl Into<Target<'a>>, after: After<'_>, operand: &mut Operand) {
+    let (x, mut out) = (x.into(), out.into());
+    let count = x.count();
+    if count == 0 || b.outputs() == 0 {
         return;
     }
-    assert!(fits(x.count, inputs, x.stride, x.data.len()), "activations out of bounds");
-    assert!(out.block >= outputs || out.block.is_multiple_of(b.width()), "blocks of columns split a panel");
-    let before = (outputs - 1) / out.block * out.apart;
-    assert!(fits(x.count, outputs.min(out.block), out.stride, out.data.len().saturating_sub(before)), "output out of bounds");
+    assert!(x.holds(b.inputs()), "activations out of bounds");
+    out.check(count, b);
     if let After::Bias(bias) | After::Gelu(bias) = after {
-        assert_eq!(bias.len(), outputs, "one bias a column");
+        assert_eq!(bias.len(), b.outputs(), "one bias a column");
     }
-    let kernel = b.kernel();
-    for first in (0..x.count).step_by(ROW_BLOCK) {
-        let rows = ROW_BLOCK.min(x.count - first);
-        let block = Rows { data: &x.data[first * x.stride..], stride: x.stride, count: rows };
-        match kernel.precision() {
-            Precision::F32 => {}
-            Precision::Bf16 => round_bf16(kernel.isa(), block, inputs, b.depth(), &mut operand.halves),
-            Precision::Int8 => quantise(kernel.isa(), block, inputs, b.depth(), &mut operand.bytes, &mut operand.scales),
-        }
-        panels(block, b, out.below(first), after, operand);
+    let block = b.kernel().row_block();
+    for first in (0..count).step_by(block) {
+        let rows = block.min(count - first);
+        let Operand { halves, bytes, scales, tile, sheet } = &mut *operand;
+        let ready = ready(x.part(first, rows), b, halves, bytes, scales);
+        panels(ready, rows, b, out.below(first), after, Aside { tile, sheet });
     }
 }
 
-/// The product of a block of rows whose numbers, unless the kernel reads f32, stand in `operand` already.
-pub(super) fn panels(block: Rows<'_>, b: &Packed, mut out: Out<'_>, after: After<'_>, operand: &mut Operand) {
-    operand.tile.resize(32 * 32);
+/// A block of rows in the numbers that the kernel of `b` reads, in the memory given unless it can be read where it stands.
+fn ready<'a>(x: Input<'a>, b: &Packed, halves: &'a mut Aligned<u16>, bytes: &'a mut Aligned<u8>, scales: &'a mut Vec<f32>) -> Ready<'a> {
+    let (kernel, inputs, depth) = (b.kernel(), b.inputs(), b.depth());
+    match (kernel.precision(), x) {
+        (Precision::F32, Input::F32(x)) => Ready::F32(x),
+        (Precision::F32, Input::Halves(_)) => panic!("{kernel} does not read bf16"),
+        (Precision::Bf16, Input::F32(x)) => {
+            round_bf16(kernel, x, inputs, depth, halves);
+            Ready::Bf16(halves)
+        }
+        (Precision::Bf16, Input::Halves(x))
+            if (inputs, x.stride) == (depth, depth) && x.data.len() >= kernel.whole_rows(x.count) * depth =>
+        {
+            Ready::Bf16(x.data)
+        }
+        (Precision::Bf16, Input::Halves(x)) => {
+            halves.resize(kernel.row_block() * depth);
+            for (r, row) in halves.chunks_exact_mut(depth).take(x.count).enumerate() {
+                row[..inputs].copy_from_slice(&x.data[r * x.stride..][..inputs]);
+                row[inputs..].fill(0);
+            }
+            Ready::Bf16(halves)
+        }
+        (Precision::Int8, x) => {
+            match x {
+                Input::F32(x) => quantise(kernel, x, inputs, depth, bytes, scales),
+                Input::Halves(x) => quantise_halves(kernel, x, inputs, depth, bytes, scales),
+            }
+            Ready::Int8(Quantised { bytes, scales })
+        }
+    }
+}
+
+/// The product of a block of rows.
+pub(super) fn panels(x: Ready<'_>, rows: usize, b: &Packed, mut out: Target<'_>, after: After<'_>, aside: Aside<'_>) {
+    aside.tile.resize(32 * 32);
     let (outputs, width) = (b.outputs(), b.width());
+    if matches!(out, Target::Halves(_)) {
+        aside.sheet.resize(rows * width);
+    }
     #[cfg(target_arch = "x86_64")]
     let tiles = amx::Tiles::of(b.kernel());
     for panel in 0..outputs.div_ceil(width) {
@@ -153,71 +295,81 @@ pub(super) fn panels(block: Rows<'_>, b: &Packed, mut out: Out<'_>, after: After
             bias[..columns].copy_from_slice(&all[column..][..columns]);
         }
         let gelu = matches!(after, After::Gelu(_));
-        let job = Panel {
+        let mut job = Panel {
             columns,
-            rows: block.count,
+            rows,
             groups: 0,
-            out_stride: out.stride,
+            out_stride: width,
             bias: &bias,
-            gelu,
+            gelu: false,
             #[cfg(target_arch = "x86_64")]
             tiles: tiles.as_ref(),
         };
-        job.run(block, b, panel, out.column(column), operand);
+        match &mut out {
+            Target::F32(out) => {
+                (job.out_stride, job.gelu) = (out.stride, gelu);
+                job.run(x, b, panel, out.column(column), aside.tile);
+            }
+            Target::Halves(out) => {
+                job.run(x, b, panel, aside.sheet, aside.tile);
+                let stride = out.stride;
+                settle(b.kernel().isa(), Rows { data: aside.sheet, stride: width, count: rows }, columns, gelu, out.column(column), stride);
+            }
+        }
     }
 }
 
 impl Panel<'_> {
-    fn run(mut self, x: Rows<'_>, b: &Packed, panel: usize, out: &mut [f32], operand: &mut Operand) {
+    fn run(mut self, x: Ready<'_>, b: &Packed, panel: usize, out: &mut [f32], tile: &mut [f32]) {
         let width = b.width();
-        match &b.data {
-            Data::F32(data) => {
+        match (&b.data, x) {
+            (Data::F32(data), Ready::F32(x)) => {
                 self.groups = b.inputs();
                 let weights = &data[panel * self.groups * width..][..self.groups * width];
                 match b.kernel().isa() {
                     #[cfg(target_arch = "x86_64")]
-                    Isa::Amx | Isa::Avx512 => avx512::f32_panel(&self, x, weights, out, &mut operand.tile),
+                    Isa::Amx | Isa::Avx512 => avx512::f32_panel(&self, x, weights, out, tile),
                     #[cfg(target_arch = "x86_64")]
-                    Isa::Avx2 => avx2::f32_panel(&self, x, weights, out, &mut operand.tile),
+                    Isa::Avx2 => avx2::f32_panel(&self, x, weights, out, tile),
                     #[cfg(target_arch = "aarch64")]
-                    Isa::Neon => neon::f32_panel(&self, x, weights, out, &mut operand.tile),
+                    Isa::Neon => neon::f32_panel(&self, x, weights, out, tile),
                     _ => portable::f32_panel(&self, x, weights, out),
                 }
             }
-            Data::Bf16(data) => {
+            (Data::Bf16(data), Ready::Bf16(x)) => {
                 self.groups = b.depth() / 2;
                 let weights = &data[panel * self.groups * width..][..self.groups * width];
                 #[cfg(target_arch = "x86_64")]
                 if let Some(tiles) = self.tiles {
-                    return amx::bf16_panel(tiles, &self, &operand.halves, weights, out, &mut operand.tile);
+                    return amx::bf16_panel(tiles, &self, x, weights, out, tile);
                 }
                 match b.kernel().isa() {
                     #[cfg(target_arch = "x86_64")]
-                    Isa::Avx512 => avx512::bf16_panel(&self, &operand.halves, weights, out, &mut operand.tile),
+                    Isa::Avx512 => avx512::bf16_panel(&self, x, weights, out, tile),
                     #[cfg(target_arch = "aarch64")]
-                    Isa::Neon => neon::bf16_panel(&self, &operand.halves, weights, out, &mut operand.tile),
-                    _ => portable::bf16_panel(&self, &operand.halves, weights, out),
+                    Isa::Neon => neon::bf16_panel(&self, x, weights, out, tile),
+                    _ => portable::bf16_panel(&self, x, weights, out),
                 }
             }
-            Data::Int8(data) => {
+            (Data::Int8(data), Ready::Int8(x)) => {
                 self.groups = b.depth() / 4;
                 let weights = &data[panel * self.groups * 4 * width..][..self.groups * 4 * width];
                 let columns = Columns { scales: &b.scales[panel * width..][..width], offsets: &b.offsets[panel * width..][..width] };
-                let x = Quantised { bytes: &operand.bytes, scales: &operand.scales };
                 #[cfg(target_arch = "x86_64")]
                 if let Some(tiles) = self.tiles {
-                    return amx::int8_panel(tiles, &self, x, weights, columns, out, &mut operand.tile);
+                    return amx::int8_panel(tiles, &self, x, weights, columns, out, tile);
                 }
                 match b.kernel().isa() {
                     #[cfg(target_arch = "x86_64")]
-                    Isa::Avx512 => avx512::int8_panel(&self, x, weights, columns, out, &mut operand.tile),
+                    Isa::Avx512 => avx512::int8_panel(&self, x, weights, columns, out, tile),
                     #[cfg(target_arch = "x86_64")]
-                    Isa::Avx2 => avx2::int8_panel(&self, x, weights, columns, out, &mut operand.tile),
+                    Isa::Avx2 => avx2::int8_panel(&self, x, weights, columns, out, tile),
                     #[cfg(target_arch = "aarch64")]
-                    Isa::Neon => neon::int8_panel(&self, x, weights, columns, out, &mut operand.tile),
+                    Isa::Neon => neon::int8_panel(&self, x, weights, columns, out, tile),
                     _ => portable::int8_panel(&self, x, weights, columns, out),
                 }
             }
+            _ => unreachable!("activations are made ready for their matrix"),
         }
     }
 
@@ -274,8 +426,8 @@ pub(super) struct Columns<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Kernel;
     use super::super::testing::{kernels, numbers};
+    use super::super::{Between, Kernel};
     use super::*;
     use proptest::prelude::*;
 
@@ -360,6 +512,42 @@ mod tests {
                 let all = run(&a, inputs, &packed, After::Gelu(&bias));
                 let one = run(&a[pick * inputs..][..inputs], inputs, &packed, After::Gelu(&bias));
                 prop_assert_eq!(&all[pick * outputs..][..outputs], &one[..], "{}", kernel);
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(6))]
+        /// Long sums: AMX takes them in parts where tiles are whole.
+        #[test]
+        fn long_sums_agree_with_the_portable_twin(rows in 30usize..70, inputs in 700usize..1700, outputs in 30usize..70, seed in 1u64..99) {
+            let (a, w) = (numbers(rows * inputs, seed), numbers(outputs * inputs, seed + 1));
+            for kernel in kernels().into_iter().filter(|kernel| kernel.to_string() != "avx2-int8") {
+                let run = |kernel| run(&a, inputs, &Packed::from_linear(&w, outputs, inputs, kernel), After::Nothing);
+                for (got, want) in run(kernel).iter().zip(run(Kernel { isa: Isa::Portable, ..kernel })) {
+                    prop_assert!((got - want).abs() < 1e-3, "{kernel}: {got} for {want}");
+                }
+            }
+        }
+
+        /// Between two products numbers may stand in bf16: the second one's are what it would have made of the first one's.
+        #[test]
+        fn products_through_halves_agree_with_products_through_f32(rows in 1usize..110, wide in 1usize..80, seed in 1u64..99) {
+            let (inputs, outputs) = (40, 33);
+            let (x, up, bias) = (numbers(rows * inputs, seed), numbers(wide * inputs, seed + 1), numbers(wide, seed + 2));
+            let down = numbers(outputs * wide, seed + 3);
+            for kernel in kernels().into_iter().filter(|kernel| kernel.halves_between()) {
+                let (up, down) = (Packed::from_linear(&up, wide, inputs, kernel), Packed::from_linear(&down, outputs, wide, kernel));
+                let want = run(&run(&x, inputs, &up, After::Gelu(&bias)), wide, &down, After::Nothing);
+                let (mut between, mut got, mut operand) = (Between::new(kernel), vec![f32::NAN; rows * outputs], Operand::default());
+                between.resize(rows, wide);
+                product(Rows { data: &x, stride: inputs, count: rows }, &up, between.part(0, 0), After::Gelu(&bias), &mut operand);
+                product(between.rows(0, rows), &down, Out::rows(&mut got, outputs), After::Nothing, &mut operand);
+                // One step in 8 bits is some 16 of bf16.
+                let within = if kernel.precision() == Precision::Int8 { 0.4 } else { 0.05 };
+                for (got, want) in got.iter().zip(&want) {
+                    prop_assert!((got - want).abs() < within + 0.01 * want.abs(), "{kernel}: {got} for {want}");
+                }
             }
         }
     }

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)] // calls of the same safe loop compiled for other instruction sets
 
 use super::memory::Aligned;
-use super::product::{ROW_BLOCK, Rows};
+use super::product::Rows;
 use super::{Isa, Kernel};
 
 /// Compile one safe loop for each instruction set and pick at run time. The loops use no intrinsics; their constant
@@ -79,10 +79,29 @@ pub(super) fn bf16_to_f32(bits: u32) -> f32 {
     f32::from_bits(bits << 16)
 }
 
-/// Rows in bf16, `depth` numbers a row, zeros behind their end; room for `ROW_BLOCK` rows at least.
-pub(super) fn round_bf16(isa: Isa, x: Rows<'_>, inputs: usize, depth: usize, out: &mut Aligned<u16>) {
-    out.resize(ROW_BLOCK * depth);
-    let out: &mut [u16] = out;
+/// A number that is or becomes one in bf16.
+pub(super) trait Half: Copy {
+    fn half(self) -> u16;
+}
+
+impl Half for f32 {
+    #[inline(always)]
+    fn half(self) -> u16 {
+        bf16_of(self) as u16
+    }
+}
+
+impl Half for u16 {
+    #[inline(always)]
+    fn half(self) -> u16 {
+        self
+    }
+}
+
+/// Rows in bf16, `depth` numbers a row, zeros behind their end; room for a block of rows.
+pub(super) fn round_bf16(kernel: Kernel, x: Rows<'_>, inputs: usize, depth: usize, out: &mut Aligned<u16>) {
+    out.resize(kernel.row_block() * depth);
+    let (isa, out): (Isa, &mut [u16]) = (kernel.isa(), out);
     #[cfg(target_arch = "x86_64")]
     if isa.has_halves() {
         return super::halves512::round_rows(x, inputs, depth, out);
@@ -99,32 +118,90 @@ fn round_loop<const FUSED: bool>(x: Rows<'_>, inputs: usize, depth: usize, out: 
 
 /// One row in bf16, zeros behind its end; in steps of 32, for heads are as short as that.
 #[inline(always)]
-pub(super) fn round_row(row: &[f32], out: &mut [u16]) {
+pub(super) fn round_row<T: Half>(row: &[T], out: &mut [u16]) {
     let whole = row.chunks_exact(32);
     let rest = whole.remainder();
     let mut to = out.chunks_exact_mut(32);
     for (row, out) in whole.zip(&mut to) {
         for (half, &x) in out.iter_mut().zip(row) {
-            *half = bf16_of(x) as u16;
+            *half = x.half();
         }
     }
     let used = row.len() - rest.len();
     if used < out.len() {
         for (i, half) in out[used..].iter_mut().enumerate() {
-            *half = rest.get(i).map_or(0, |&x| bf16_of(x) as u16);
+            *half = rest.get(i).map_or(0, |&x| x.half());
         }
     }
 }
 
+/// The first `columns` of each row of a sheet in bf16, after GELU where that is wanted; rows of `out` are `stride` apart.
+pub(super) fn settle(isa: Isa, sheet: Rows<'_>, columns: usize, gelu: bool, out: &mut [u16], stride: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if isa.has_halves() && columns == 32 {
+        return super::halves512::settle(sheet, gelu, out, stride);
+    }
+    dispatch!(isa, settle_loop(sheet: Rows<'_>, columns: usize, gelu: bool, out: &mut [u16], stride: usize));
+}
+
+#[inline(always)]
+fn settle_loop<const FUSED: bool>(sheet: Rows<'_>, columns: usize, gelu: bool, out: &mut [u16], stride: usize) {
+    for (row, out) in sheet.data.chunks_exact(sheet.stride).take(sheet.count).zip(out.chunks_mut(stride)) {
+        for (half, &x) in out[..columns].iter_mut().zip(row) {
+            *half = bf16_of(if gelu { gelu_coarse::<FUSED>(x) } else { x }) as u16;
+        }
+    }
+}
+
+/// Coefficients of `Φ(x) - 1/2` over `x` in powers of `x²`, the highest first, for [`gelu_coarse`].
+pub(super) const COARSE: [f32; 7] =
+    [2.446_665_5e-8, -1.682_674_6e-6, 4.958_1e-5, -8.293_09e-4, 8.844_164e-3, -6.472_534e-2, 3.979_884_4e-1];
+/// The square from which on `Φ` is 0 or 1.
+pub(super) const COARSE_END: f32 = 3.95 * 3.95;
+
+/// `gelu(x)` with an absolute error below 2e-4, for what is rounded to bf16 at once: no quotient.
+#[inline(always)]
+fn gelu_coarse<const FUSED: bool>(x: f32) -> f32 {
+    let square = x * x;
+    let square = if square < COARSE_END { square } else { COARSE_END };
+    let share = mad::<FUSED>(x, polynomial::<FUSED, 7>(square, COARSE), 0.5);
+    let share = if share > 0.0 { share } else { 0.0 };
+    x * if share < 1.0 { share } else { 1.0 }
+}
+
 /// Rows in 8 bits, raised by 128, `depth` bytes a row, and what one step of each stands for.
-pub(super) fn quantise(isa: Isa, x: Rows<'_>, inputs: usize, depth: usize, out: &mut Aligned<u8>, scales: &mut Vec<f32>) {
-    out.resize(ROW_BLOCK * depth);
-    scales.resize(ROW_BLOCK, 0.0);
-    let out: &mut [u8] = out;
-    let scales: &mut [f32] = scales;
-    // Where both factors of a product are signed, nothing need be raised.
-    let raised = if isa == Isa::Neon { 0 } else { 128 };
+pub(super) fn quantise(kernel: Kernel, x: Rows<'_>, inputs: usize, depth: usize, out: &mut Aligned<u8>, scales: &mut Vec<f32>) {
+    let (isa, raised, out, scales) = steps(kernel, depth, out, scales);
     dispatch!(isa, quantise_loop(x: Rows<'_>, inputs: usize, depth: usize, raised: u8, out: &mut [u8], scales: &mut [f32]));
+}
+
+/// The same of rows in bf16.
+pub(super) fn quantise_halves(kernel: Kernel, x: Rows<'_, u16>, inputs: usize, depth: usize, out: &mut Aligned<u8>, scales: &mut Vec<f32>) {
+    let (isa, raised, out, scales) = steps(kernel, depth, out, scales);
+    dispatch!(isa, halves_loop(x: Rows<'_, u16>, inputs: usize, depth: usize, raised: u8, out: &mut [u8], scales: &mut [f32]));
+}
+
+/// Room for a block of rows in 8 bits; by what they are raised: not where both factors of a product are signed.
+fn steps<'a>(kernel: Kernel, depth: usize, out: &'a mut Aligned<u8>, scales: &'a mut Vec<f32>) -> (Isa, u8, &'a mut [u8], &'a mut [f32]) {
+    out.resize(kernel.row_block() * depth);
+    scales.resize(kernel.row_block(), 0.0);
+    (kernel.isa(), if kernel.isa() == Isa::Neon { 0 } else { 128 }, out, scales)
+}
+
+#[inline(always)]
+fn halves_loop<const FUSED: bool>(x: Rows<'_, u16>, inputs: usize, depth: usize, raised: u8, out: &mut [u8], scales: &mut [f32]) {
+    for (r, (out, scale)) in out.chunks_exact_mut(depth).zip(scales).take(x.count).enumerate() {
+        let row = &x.data[r * x.stride..][..inputs];
+        let bits = row.iter().fold(0u16, |most, half| most.max(half & 0x7FFF));
+        let largest = bf16_to_f32(bits.into());
+        // As `poison` has it: infinities and what is no number are the largest of all patterns.
+        *scale = if largest.is_finite() { largest / 127.0 } else { f32::NAN };
+        let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
+        for (byte, &half) in out.iter_mut().zip(row) {
+            *byte = ((bf16_to_f32(half.into()) * inverse + ROUND).to_bits() as u8).wrapping_add(raised);
+        }
+        out[inputs..].fill(raised);
+    }
 }
 
 #[inline(always)]
@@ -287,6 +364,51 @@ mod tests {
         gelu::<true>(&mut fused);
         for (&x, &y) in inputs.iter().chain(&inputs).zip(plain.iter().chain(&fused)) {
             assert!((f64::from(y) - gelu64(f64::from(x))).abs() < 1e-6, "gelu({x}) = {y}");
+        }
+    }
+
+    #[test]
+    fn gelu_in_halves_is_within_its_stated_error_and_agrees_with_its_twin() {
+        let inputs: Vec<f32> = (-12_800..12_800).map(|i| i as f32 / 1000.0).chain([-1e4, 1e4, 0.0, -0.0]).collect();
+        let sheet = Rows { data: &inputs[..inputs.len() / 32 * 32], stride: 32, count: inputs.len() / 32 };
+        for &x in &inputs {
+            let want = gelu64(f64::from(x));
+            for y in [gelu_coarse::<false>(x), gelu_coarse::<true>(x)] {
+                assert!((f64::from(y) - want).abs() < 2e-4 + 1e-7 * want.abs(), "gelu({x}) = {y}");
+            }
+        }
+        for isa in kernels().into_iter().map(Kernel::isa) {
+            for (columns, gelu) in [(32, true), (32, false), (7, true)] {
+                let (mut got, mut twin) = (vec![7u16; sheet.count * 40], vec![7u16; sheet.count * 40]);
+                settle(isa, sheet, columns, gelu, &mut got, 40);
+                settle_loop::<false>(sheet, columns, gelu, &mut twin, 40);
+                for (i, (&got, &twin)) in got.iter().zip(&twin).enumerate() {
+                    let (got, twin) = (bf16_to_f32(got.into()), bf16_to_f32(twin.into()));
+                    // Both round; a sum in another order may fall on the other side.
+                    assert!((got - twin).abs() <= 1e-5 + twin.abs() / 128.0, "{isa}, {columns} columns: {got} for {twin} at {i}");
+                }
+            }
+        }
+        assert!(gelu_coarse::<true>(f32::NAN).is_nan() && gelu_coarse::<false>(f32::INFINITY) == f32::INFINITY);
+        assert!(gelu_coarse::<true>(-1e30) == 0.0 && gelu_coarse::<false>(1e30) == 1e30);
+    }
+
+    #[test]
+    fn halves_in_8_bits_are_what_their_numbers_are() {
+        let x = numbers(5 * 70, 1);
+        let halves: Vec<u16> = x.iter().map(|&x| bf16_of(x) as u16).collect();
+        let rounded: Vec<f32> = halves.iter().map(|&half| bf16_to_f32(half.into())).collect();
+        for kernel in kernels() {
+            let ((mut a, mut b), (mut own, mut other)) = (Default::default(), (Vec::new(), Vec::new()));
+            quantise(kernel, Rows { data: &rounded, stride: 70, count: 5 }, 66, 128, &mut a, &mut own);
+            quantise_halves(kernel, Rows { data: &halves, stride: 70, count: 5 }, 66, 128, &mut b, &mut other);
+            assert_eq!((&a[..5 * 128], &own[..5]), (&b[..5 * 128], &other[..5]), "{kernel}");
+        }
+        for bad in [f32::NAN, f32::NEG_INFINITY] {
+            let (mut bytes, mut scales) = Default::default();
+            let row = [0x3F80, bf16_of(bad) as u16];
+            quantise_halves(kernels()[0], Rows { data: &row, stride: 2, count: 1 }, 2, 64, &mut bytes, &mut scales);
+            assert!(scales[0].is_nan());
         }
     }
 

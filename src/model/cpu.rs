@@ -4,12 +4,9 @@ use super::config::Config;
 use super::weights::{LayerWeights, LinearWeights, NormWeights, Weights};
 use super::{Encoder, Hidden, Sequence, type_row};
 use crate::error::{Error, Result};
-use crate::kernels::{self, After, Aligned, Head, Kernel, Norm, Operand, Out, Packed, Rows, Scratch};
+use crate::kernels::{self, After, Aligned, Between, Head, Input, Kernel, Norm, Operand, Out, Packed, Rows, Scratch, Target};
 use crate::stages::{self, Clock, Stage};
 use rayon::prelude::*;
-
-/// Rows that go together from attention to the end of a layer, so that all between stays in the cache.
-const ROWS: usize = 96;
 
 /// Rows, at least, of sequences whose queries, keys and values are made together.
 const TOGETHER: usize = 192;
@@ -43,14 +40,18 @@ impl Dense {
 
     fn applied(&self, x: &[f32], after: After<'_>) -> Vec<f32> {
         let mut out = vec![0.0; x.len() / self.packed.inputs() * self.outputs()];
-        self.product(x, Out::rows(&mut out, self.outputs()), after, &mut Operand::default());
+        self.product(self.rows(x), Out::rows(&mut out, self.outputs()), after, &mut Operand::default());
         out
     }
 
-    fn product(&self, x: &[f32], out: Out<'_>, after: After<'_>, operand: &mut Operand) {
+    /// `[rows, inputs]` numbers as rows.
+    fn rows<'a>(&self, x: &'a [f32]) -> Rows<'a> {
         let inputs = self.packed.inputs();
-        let rows = Rows { data: x, stride: inputs, count: x.len() / inputs };
-        kernels::product(rows, &self.packed, out, after, operand);
+        Rows { data: x, stride: inputs, count: x.len() / inputs }
+    }
+
+    fn product<'a>(&self, x: impl Into<Input<'a>>, out: impl Into<Target<'a>>, after: After<'_>, operand: &mut Operand) {
+        kernels::product(x, &self.packed, out, after, operand);
     }
 }
 
@@ -87,23 +88,27 @@ impl Layer {
     /// Run over `x` = `[Σ lengths, hidden]`, whose sequences attend to themselves only.
     pub fn forward(&self, x: &mut [f32], lengths: &[usize], work: &mut Workspace) {
         let hidden = self.out.outputs();
-        work.context.resize(x.len());
+        work.context.resize(x.len() / hidden, hidden);
         let mut first = 0;
         for lengths in groups(lengths) {
             let rows: usize = lengths.iter().sum();
             self.attend(&x[first * hidden..][..rows * hidden], first, lengths, work);
             first += rows;
         }
-        for (x, context) in x.chunks_mut(ROWS * hidden).zip(work.context.chunks(ROWS * hidden)) {
+        // Some rows go together to the end of the layer, so that all between stays in the cache.
+        let together = self.kernel.row_block();
+        for (block, x) in x.chunks_mut(together * hidden).enumerate() {
+            let rows = x.len() / hidden;
             work.next.resize(x.len());
-            work.wide.resize(x.len() / hidden * self.up.outputs());
+            work.wide.resize(rows, self.up.outputs());
             let clock = Clock::start();
+            let context = work.context.rows(block * together, rows);
             self.out.product(context, Out::rows(&mut work.next, hidden), After::Nothing, &mut work.operand);
             let clock = work.book(clock, Stage::Linear);
             kernels::add_layer_norm(self.kernel, x, &work.next, &self.norm(&self.out, &self.attention_norm));
             let clock = work.book(clock, Stage::Norm);
-            self.up.product(x, Out::rows(&mut work.wide, self.up.outputs()), After::Gelu(&self.up.bias), &mut work.operand);
-            self.down.product(&work.wide, Out::rows(&mut work.next, hidden), After::Nothing, &mut work.operand);
+            self.up.product(self.up.rows(x), work.wide.part(0, 0), After::Gelu(&self.up.bias), &mut work.operand);
+            self.down.product(work.wide.rows(0, rows), Out::rows(&mut work.next, hidden), After::Nothing, &mut work.operand);
             let clock = work.book(clock, Stage::Linear);
             kernels::add_layer_norm(self.kernel, x, &work.next, &self.norm(&self.down, &self.output_norm));
             work.book(clock, Stage::Norm);
@@ -114,19 +119,19 @@ impl Layer {
     fn attend(&self, x: &[f32], first: usize, lengths: &[usize], work: &mut Workspace) {
         let hidden = self.out.outputs();
         let (rows, size) = (x.len() / hidden, hidden / self.heads);
-        work.qkv.resize(x.len() * 3);
+        work.qkv.resize(rows, 3 * hidden);
         // A head's rows one after the other, so that attention reads memory in order, where heads are whole panels.
         let (stride, block, apart) = if size.is_multiple_of(32) { (size, size, rows * size) } else { (3 * hidden, 3 * hidden, size) };
         let clock = Clock::start();
-        let out = Out { data: &mut work.qkv, stride, block, apart };
-        self.qkv.product(x, out, After::Bias(&self.qkv.bias), &mut work.operand);
+        let out = work.qkv.blocks(stride, block, apart);
+        self.qkv.product(self.qkv.rows(x), out, After::Bias(&self.qkv.bias), &mut work.operand);
         let clock = work.book(clock, Stage::Linear);
         let mut row = 0;
         for &length in lengths.iter().filter(|&&length| length > 0) {
             for index in 0..self.heads {
-                let part = |part: usize| &work.qkv[(part * self.heads + index) * apart + row * stride..];
-                let head = Head { queries: part(0), keys: part(1), values: part(2), stride, size, length };
-                kernels::attend(head, &mut work.context[(first + row) * hidden + index * size..], hidden, &mut work.scratch);
+                let part = |part: usize| work.qkv.block((part * self.heads + index) * apart + row * stride, stride, length);
+                let head = Head { queries: part(0), keys: part(1), values: part(2), size };
+                kernels::attend(head, work.context.part(first + row, index * size), &mut work.scratch);
             }
             row += length;
         }
@@ -153,10 +158,10 @@ fn groups(lengths: &[usize]) -> impl Iterator<Item = &[usize]> {
 
 /// Memory that layers reuse: it grows to the largest batch and stays.
 pub struct Workspace {
-    qkv: Aligned<f32>,
-    context: Aligned<f32>,
+    qkv: Between,
+    context: Between,
     next: Aligned<f32>,
-    wide: Aligned<f32>,
+    wide: Between,
     operand: Operand,
     scratch: Scratch,
     kernel: Kernel,
@@ -167,10 +172,10 @@ impl Workspace {
     /// Empty memory for layers of `kernel`, whose time is booked by its parts if `clocked`, else not at all.
     pub fn new(kernel: Kernel, clocked: bool) -> Self {
         Self {
-            qkv: Aligned::default(),
-            context: Aligned::default(),
+            qkv: Between::new(kernel),
+            context: Between::new(kernel),
             next: Aligned::default(),
-            wide: Aligned::default(),
+            wide: Between::new(kernel),
             operand: Operand::default(),
             scratch: Scratch::new(kernel),
             kernel,
