@@ -29,9 +29,9 @@ from mujaz_train.model import CutHead, load
 
 # Sentences of an opening, its words (marks counted), and the sizes of the head. As config.json has them.
 CUT = {"size": 192, "layers": 2, "heads": 4, "feed_forward": 384, "inner": 4, "sentences": 6, "words": 170, "least": 8, "bias": 0.1, "begin_cost": 0.0, "end_cost": 0.0}
-GAP = {"size": 64, "most": 0.15}  # of what refuses cuts
+GAP = {"size": 64, "most": 0.05}  # of what refuses cuts
 SEARCHES, LONG_GAP = 10, 30  # as in src/tasks/cut.rs
-MOSTS = (0.1, 0.15, 0.2, 0.3, 1.0)
+MOSTS = (0.05, 0.1, 0.15, 0.3, 1.0)
 NEVER = -1e4
 VERDICTS = {"ok": 0.0, "poor": 0.5, "bad": 1.0}
 
@@ -70,7 +70,28 @@ class Opening:
                 yield (before, own[0], own[-1], behind), VERDICTS[verdict]
 
     def written(self, kept):
-        """Which words are written where `kept` stay: without loose marks."""
+        """Which words are written where `kept` stay: with marks between words that stay side by side, and without those that are
+        loose, unless they are so in the whole sentence; behind an odd number of commas the next one stays, for it closes what
+        another one opened."""
+        kept = [int(stays) for stays in kept]
+        for before, word in itertools.pairwise([i for i, stays in enumerate(kept) if stays]):
+            if self.sentences[before] == self.sentences[word] and all(self.marks[before + 1 : word]):
+                kept[before:word] = [1] * (word - before)
+        whole, out = self.tidied([1] * len(kept)), self.tidied(kept)
+        for i in [i for i in range(1, len(kept) - 1) if kept[i] and not whole[i] and out[i - 1] and out[i + 1]]:
+            out[i] = 1
+        commas = 0
+        for i, word in enumerate(self.words):
+            commas = 0 if self.first[i] else commas
+            comma = self.marks[i] and word in "،,"
+            if comma and not out[i] and commas % 2 and out[i - 1]:
+                later = itertools.takewhile(lambda j: self.sentences[j] == self.sentences[i], range(i + 1, len(out)))
+                out[i] = int(any(out[j] for j in later))
+            commas += comma and out[i]
+        return out
+
+    def tidied(self, kept):
+        """Which words are kept, without loose marks."""
         out = [0] * len(kept)
         stay = [i for i, stays in enumerate(kept) if stays]
         for _, part in itertools.groupby(enumerate(stay), lambda at: (at[1] - at[0], self.sentences[at[1]])):
@@ -153,42 +174,53 @@ def chain_loss(logits, keep, mask):
 
 def decode(logits, opening, limit, bias, config=CUT, ends=(), opens=()):
     """The likeliest states with `least` to `limit` words, as src/tasks/cut.rs finds them (but for asides); None where none have
-    so many. A word counts where white space stands before it or the one before is left out; the first part begins a
-    sentence or follows the mark of a dateline; no part ends with a word that wants another, or before "that" or soon behind it,
+    so many. A word counts where white space stands before it or the one before is left out; the first part of a sentence
+    begins it or follows the mark of a dateline; no part ends with a word that wants another, or before "that" or soon behind it,
     and none begins behind such a word, but for "that"; and costs are
     taken off for a part that begins inside a sentence, and for one that ends inside without a mark on either side. `ends` are
     words before which no part ends, `opens` such as do not come first of all."""
     least = config["least"]
-    best = np.full((2, limit + 1), -np.inf)
-    best[0, 0] = 0.0
-    came = np.zeros((len(logits), 2, limit + 1), dtype=np.int8)
+    absent, leaves, kept = range(3)  # nothing of the sentence is kept; something was, but not the word; the word is
+    best = np.full((3, limit + 1), -np.inf)
+    best[absent, 0] = 0.0
+    came = np.zeros((len(logits), 3, limit + 1), dtype=np.int8)
     for t, (stay, begin, end) in enumerate(logits):
-        size = opening.apart[t]
-        left, begun, going = best[1] + end, np.full(limit + 1, -np.inf), np.full(limit + 1, -np.inf)
+        size, first = opening.apart[t], opening.first[t]
         clause = range(max(0, t - text.CLAUSE + 1), t + 1)
-        if any(opening.that[i] and opening.sentences[i] == opening.sentences[t] for i in clause) or (t and opening.holds[t - 1]):
-            left[:] = -np.inf
-        elif not (opening.first[t] or opening.marks[t] or (t and opening.marks[t - 1])):
-            left -= config["end_cost"]
-        if t in ends:
-            left[:] = -np.inf
-        begun[1:] = best[0, :limit] + begin + stay + bias - (0 if opening.first[t] else config["begin_cost"])
-        if t and opening.holds[t - 1] and not opening.that[t - 1]:
-            begun[2:] = -np.inf
-        if not opening.opens[t] or t in opens:
-            begun[1] = -np.inf
-        going[size:] = best[1, : limit + 1 - size] + stay + bias * size
-        came[t] = left > best[0], going >= begun
-        best = np.stack([np.maximum(best[0], left), np.maximum(begun, going)])
+        if t in ends or any(opening.that[i] and opening.sentences[i] == opening.sentences[t] for i in clause) or (t and opening.holds[t - 1]):
+            end = -np.inf
+        elif not (first or opening.marks[t] or (t and opening.marks[t - 1])):
+            end -= config["end_cost"]
+        worth = begin + stay + bias - (0 if first else config["begin_cost"])
+        enter = worth if opening.opens[t] else -np.inf
+        again = enter if first else -np.inf if t and opening.holds[t - 1] and not opening.that[t - 1] else worth
+        next_best = np.full_like(best, -np.inf)
+
+        def offer(state, before, values, shift=0):
+            own = next_best[state, shift:]
+            better = values[: limit + 1 - shift] > own
+            own[better] = values[: limit + 1 - shift][better]
+            came[t, state, shift:][better] = before
+
+        offer(absent, absent, best[absent])
+        offer(absent if first else leaves, leaves, best[leaves])
+        offer(absent if first else leaves, kept, best[kept] + end)
+        offer(kept, kept, best[kept] + stay + bias * size, size)
+        entered = best[absent] + enter
+        if t in opens:
+            entered[0] = -np.inf
+        offer(kept, absent, entered, 1)
+        offer(kept, leaves, best[leaves] + again, 1)
+        best = next_best
     if least > limit or best[:, least:].max() == -np.inf:
         return None
     state, length = divmod(int(best[:, least:].argmax()), limit + 1 - least)
     length += least
     states = []
     for t in range(len(logits) - 1, -1, -1):
-        states.append(state)
+        states.append(int(state == kept))
         before = int(came[t, state, length])
-        length -= (opening.apart[t] if before else 1) if state else 0
+        length -= (opening.apart[t] if before == kept else 1) if state == kept else 0
         state = before
     return states[::-1]
 
@@ -224,7 +256,7 @@ def answers(head, openings):
 
 def keep(head, opening, logits, states, limit, most):
     """Which words are written: those of the best states none of whose gaps is likelier than `most` to break the text, as
-    src/tasks/cut.rs finds them."""
+    src/tasks/cut.rs finds them, but from all sentences of the opening, and with no regard to sources."""
     ends, opens = set(), set()
     for _ in range(SEARCHES):
         kept = decode(logits, opening, limit, CUT["bias"], ends=ends, opens=opens)

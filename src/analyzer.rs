@@ -87,7 +87,7 @@ pub struct Options {
     pub targets: Vec<Target>,
     /// Most words of a summary.
     pub summary_words: usize,
-    /// Whether summaries are cut inside sentences too, by a model that has a head for it.
+    /// Whether the sentences of a summary are cut inside, by a model that has a head for it.
     pub summary_cuts: bool,
     /// Pieces that go through the encoder together.
     pub batch_tokens: usize,
@@ -103,7 +103,7 @@ impl Default for Options {
             tasks: Tasks::ALL,
             targets: Vec::new(),
             summary_words: 50,
-            summary_cuts: false,
+            summary_cuts: true,
             batch_tokens: 4096,
             with_text: false,
             precision: None,
@@ -233,7 +233,7 @@ impl Analyzer {
         let head = self.config.heads.stance.as_ref().is_some_and(|stance| stance.mention.is_some());
         let mentions = tasks.stance && head && targets.iter().any(named);
         let cut = self.cut().is_some();
-        let summary_words = tasks.summary && !cut && self.config.heads.extract.as_ref().is_some_and(|extract| extract.word.is_some());
+        let summary_words = tasks.summary && self.config.heads.extract.as_ref().is_some_and(|extract| extract.word.is_some());
         let mut outputs = self.read_windows(&documents, Wanted { entities: decoder.is_some(), mentions, summary_words, cut })?;
         let mut analyses: Vec<Analysis> = Vec::with_capacity(articles.len());
         for ((article, document), windows) in articles.iter().zip(&documents).zip(&mut outputs) {
@@ -470,13 +470,9 @@ impl Analyzer {
         (count > 0).then_some(feature)
     }
 
-    /// What stays of the opening, or else whole sentences.
+    /// The sentences that the model chooses, or what stays of them where they are cut.
     fn summarise(&self, article: &Article, document: &Document, windows: &[WindowOutput], config: &ExtractConfig) -> Summary {
         let (original, limit) = (Original::new(&article.text), self.options.summary_words);
-        let parts = self.cut().and_then(|cut| self.parts(document, windows, cut));
-        if let Some(summary) = parts.and_then(|parts| summary::of_parts(document, parts, &original, limit)) {
-            return summary;
-        }
         let clock = Clock::start();
         let width = self.model.config.hidden_size;
         let count = document.sentences.len();
@@ -502,13 +498,15 @@ impl Analyzer {
             window.words.iter().zip(&window.summary_words).for_each(|((word, _), &share)| words[*word] = Some(share));
         }
         let scores = summary::Scores { sentences: &scores, words: &words };
-        let summary = summary::extract(document, &scores, config, &original, limit);
+        let (whole, chosen) = summary::extract(document, &scores, config, &original, limit);
         clock.lap(Stage::Decode);
-        summary
+        let parts = self.cut().and_then(|cut| self.parts(document, windows, &chosen, cut));
+        parts.and_then(|parts| summary::of_parts(document, parts, &original, limit)).unwrap_or(whole)
     }
 
-    /// Parts of the normalised text that stay when the opening is cut, as ranges of bytes; `None` where it is not to be cut.
-    fn parts(&self, document: &Document, windows: &[WindowOutput], config: &CutConfig) -> Option<Vec<Range<usize>>> {
+    /// Parts of the normalised text that stay when `chosen` sentences of the opening are cut, as ranges of bytes; `None` where they
+    /// are not to be cut.
+    fn parts(&self, document: &Document, windows: &[WindowOutput], chosen: &[usize], config: &CutConfig) -> Option<Vec<Range<usize>>> {
         let clock = Clock::start();
         let width = self.model.config.hidden_size;
         let state = |word: usize| {
@@ -517,7 +515,7 @@ impl Analyzer {
             let row = at * width..(at + 1) * width;
             Some([window.firsts.get(row.clone())?, window.inner.get(row).unwrap_or_default()])
         };
-        let opening = Opening::new(document, &summary::pool(document), config, |word| state(word).is_some());
+        let opening = Opening::new(document, &summary::pool(document), chosen, config, |word| state(word).is_some());
         let states: Vec<f32> = opening.words.iter().filter_map(|word| state(word.number)).flatten().flatten().copied().collect();
         let sentences: Vec<usize> = opening.words.iter().map(|word| word.sentence).collect();
         let clock = clock.lap(Stage::Decode);

@@ -44,7 +44,7 @@ THAT = set("أن إن ان بأن أنه إنه أنها إنها أنهم إن�
 # Marks behind which a shortened text may begin inside a sentence.
 OPENING = set(":-–—−)")
 # Marks that open something, with what closes each, and marks that say nothing at the end of a part.
-PAIRS = {"(": ")", "[": "]", "{": "}", "«": "»", "“": "”", '"': '"'}
+PAIRS = {"(": ")", "[": "]", "{": "}", "«": "»", "“": "”", "”": "”", '"': '"'}
 LOOSE = set("،,؛;:-–—−/…")
 
 
@@ -55,7 +55,8 @@ def words(text):
 
 def holds(word):
     """Whether a part may not end with a normalised word."""
-    return word in HOLDING or (word[:1] in ("و", "ف") and word[1:] in HOLDING)
+    held = lambda word: word in HOLDING or (word[:2] == "ال" and word[2:].isdigit())  # «الـ12 من»
+    return held(word) or (word[:1] in ("و", "ف") and held(word[1:]))
 
 
 def tidy(words):

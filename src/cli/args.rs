@@ -148,10 +148,10 @@ pub struct Summaries {
     /// Most words of a summary; the best sentence may take them all, further ones are added up to half of them
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
     pub summary_words: u16,
-    /// Shorten summaries inside sentences too, as the model's head for it says: nearer to how editors shorten, but more of them
-    /// read as broken than of whole sentences (11 and 6 of 200)
+    /// Take whole sentences into summaries: without it words that an editor would leave out of them go, as the model's head for
+    /// it says (who said it stays)
     #[arg(long)]
-    pub summary_cuts: bool,
+    pub summary_whole: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -337,7 +337,7 @@ impl AnalyzeArgs {
                 tasks,
                 targets,
                 summary_words: usize::from(self.summaries.summary_words),
-                summary_cuts: self.summaries.summary_cuts,
+                summary_cuts: !self.summaries.summary_whole,
                 batch_tokens: self.batch_tokens as usize,
                 with_text: self.with_text || format == Format::Html,
                 precision: self.computing.precision.0,

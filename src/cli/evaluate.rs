@@ -58,7 +58,7 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitStatus> {
     let options = Options {
         tasks,
         summary_words: usize::from(args.summaries.summary_words),
-        summary_cuts: args.summaries.summary_cuts,
+        summary_cuts: !args.summaries.summary_whole,
         precision: args.computing.precision.0,
         ..Options::default()
     };

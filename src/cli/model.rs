@@ -125,7 +125,7 @@ fn verify(source: &Source) -> anyhow::Result<ExitStatus> {
     }
     let tasks = Tasks::of(&used.config.mujaz()?.heads);
     // Main entities and whole sentences first; then a claim, an entity that the sentence names, one that it does not, and cuts.
-    let mut options = Options { tasks, ..Options::default() };
+    let mut options = Options { tasks, summary_cuts: false, ..Options::default() };
     let plain = Analyzer::load(source, &Device::Cpu, options.clone())?;
     options.targets = vec![
         target("روسيا تدعم وقف إطلاق النار", StanceKind::Claim),

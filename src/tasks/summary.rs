@@ -114,8 +114,15 @@ fn written(spans: Vec<(usize, usize)>, original: &Original<'_>) -> Summary {
     Summary { text: parts.join(" "), method: "extractive".to_string(), spans }
 }
 
-/// Sentences chosen by `scores` within `limit` words. Never empty where the text has a word. `original` is the article's text.
-pub fn extract(document: &Document, scores: &Scores<'_>, config: &ExtractConfig, original: &Original<'_>, limit: usize) -> Summary {
+/// Sentences chosen by `scores` within `limit` words, and which they are. Never empty where the text has a word. `original` is
+/// the article's text.
+pub fn extract(
+    document: &Document,
+    scores: &Scores<'_>,
+    config: &ExtractConfig,
+    original: &Original<'_>,
+    limit: usize,
+) -> (Summary, Vec<usize>) {
     let mut pool = pool(document);
     let mut rank = scores.sentences.to_vec();
     let shares: Vec<_> = document.sentences.iter().map(|s| scores.words_of(document, s).zip(config.word.as_ref())).collect();
@@ -153,8 +160,8 @@ pub fn extract(document: &Document, scores: &Scores<'_>, config: &ExtractConfig,
         chosen.push((i, spans));
     }
     chosen.sort_by_key(|&(i, _)| i);
-    let spans: Vec<(usize, usize)> = chosen.into_iter().flat_map(|(_, spans)| spans).collect();
-    written(spans, original)
+    let (sentences, spans): (Vec<usize>, Vec<_>) = chosen.into_iter().unzip();
+    (written(spans.concat(), original), sentences)
 }
 
 fn candidates(document: &Document, keep: impl Fn(&DocSentence) -> bool) -> Vec<usize> {
@@ -312,7 +319,7 @@ mod tests {
         let summary = |text: &str, limit: usize| -> crate::Result<Summary> {
             let document = Document::new(&crate::Article::new(text), &model.tokenizer, model.config.mujaz()?);
             let scores = Scores { sentences: &vec![0.0; document.sentences.len()], words: &[] };
-            Ok(extract(&document, &scores, &config(1.0), &Original::new(text), limit))
+            Ok(extract(&document, &scores, &config(1.0), &Original::new(text), limit).0)
         };
         let text = "دبي (CNN)-- أعلنت مصادر سورية الأربعاء، أن المسلحين، وعددهم كبير، انسحبوا.";
         let found = summary(text, 50)?;
@@ -333,7 +340,7 @@ mod tests {
         let document = Document::new(&crate::Article::new(text.clone()), &model.tokenizer, model.config.mujaz()?);
         let words = |limit: usize| {
             let scores = Scores { sentences: &[3.0, 2.0, 1.0], words: &[] };
-            let summary = extract(&document, &scores, &config(0.0), &Original::new(&text), limit);
+            let (summary, _) = extract(&document, &scores, &config(0.0), &Original::new(&text), limit);
             summary.text.split_whitespace().count()
         };
         assert_eq!((words(50), words(100), words(19), words(5)), (20, 40, 10, 5));
@@ -350,7 +357,7 @@ mod tests {
         let words: Vec<Option<f32>> = (0..document.words.len()).map(|word| (word != 2).then(|| of(word))).collect();
         let best = |weight: f32, further: f32, limit: usize| {
             let config = ExtractConfig { word: Some(WordConfig { size: 1, weight, further }), ..config(0.0) };
-            extract(&document, &Scores { sentences: &[0.2, 0.1, 0.0], words: &words }, &config, &Original::new(text), limit).text
+            extract(&document, &Scores { sentences: &[0.2, 0.1, 0.0], words: &words }, &config, &Original::new(text), limit).0.text
         };
         let first = "وصل الوفد إلى المدينة.";
         assert_eq!(best(0.0, 0.0, 4), first);

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// Marks that open something, and what closes each.
-const PAIRS: [(&str, &str); 6] = [("(", ")"), ("[", "]"), ("{", "}"), ("«", "»"), ("“", "”"), ("\"", "\"")];
+const PAIRS: [(&str, &str); 7] = [("(", ")"), ("[", "]"), ("{", "}"), ("«", "»"), ("“", "”"), ("”", "”"), ("\"", "\"")];
 /// Marks that say nothing at the end of a part, and no mark but an opening one does at its beginning.
 const LOOSE: [&str; 11] = ["،", ",", "؛", ";", ":", "-", "–", "—", "−", "/", "…"];
 
@@ -64,6 +64,7 @@ mod tests {
         assert_eq!(tidied("قال الوزير ."), "قال الوزير .");
         assert_eq!(tidied("( رويترز ) قالت « نعم"), "( رويترز ) قالت | نعم");
         assert_eq!(tidied("الجواد \" ثندر سنو \" فاز \" أمس"), "الجواد \" ثندر سنو \" فاز | أمس");
+        assert_eq!((tidied("فاز ” أمس ”"), tidied("فاز ” أمس")), ("فاز ” أمس ”".into(), "فاز | أمس".into()));
         assert_eq!(tidied("الأول ) ثم ( الثاني"), "الأول | ثم | الثاني");
         assert_eq!(tidied("« ( »"), "");
         assert_eq!(tidied("- ."), "");

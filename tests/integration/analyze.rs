@@ -82,9 +82,9 @@ fn targets_and_claims() {
 
 #[test]
 fn summary_words_are_kept_to() {
-    for (limit, cuts) in ["1", "3", "20"].into_iter().flat_map(|limit| [(limit, None), (limit, Some("--summary-cuts"))]) {
+    for (limit, whole) in ["1", "3", "20"].into_iter().flat_map(|limit| [(limit, None), (limit, Some("--summary-whole"))]) {
         let mut command = tiny();
-        command.args(["--summary-words", limit, "--tasks", "summary"]).args(cuts);
+        command.args(["--summary-words", limit, "--tasks", "summary"]).args(whole);
         let output = command.arg(repo("examples/articles")).output().unwrap();
         for record in records(&output.stdout) {
             let words = record["summary"]["text"].as_str().unwrap().split_whitespace().count();
@@ -294,7 +294,7 @@ fn a_long_title_does_not_hide_what_a_claim_is_about() {
 #[test]
 fn a_summary_of_one_word_is_a_word() {
     let article = serde_json::json!({"text": "، قال الوزير إن الحكومة ستمضي في خطتها."}).to_string();
-    for more in [&["--summary-words", "1"][..], &["--summary-words", "1", "--summary-cuts"]] {
+    for more in [&["--summary-words", "1"][..], &["--summary-words", "1", "--summary-whole"]] {
         let output = tiny().arg("-").args(more).write_stdin(article.clone()).output().unwrap();
         assert!(!records(&output.stdout)[0]["summary"]["text"].as_str().unwrap().is_empty());
     }
