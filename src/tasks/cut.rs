@@ -129,7 +129,7 @@ impl<'d> Opening<'d> {
                     free: chosen.contains(&i) && !asides.iter().any(|aside| aside.contains(&(number - range.start))),
                     apart: before.is_none_or(|before| before.end != document.words[number].start),
                     opens: first,
-                    ends: !holds(document.word(number)) && !(document.word(number) == "أمس" && next == "الأول"),
+                    ends: !(holds(document.word(number)) || document.word(number) == "أمس" && next == "الأول"),
                     that: THAT.contains(&document.word(number)),
                     first,
                     mark: document.words[number].mark,
