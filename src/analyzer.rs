@@ -516,6 +516,9 @@ impl Analyzer {
             Some([window.firsts.get(row.clone())?, window.inner.get(row).unwrap_or_default()])
         };
         let opening = Opening::new(document, &summary::pool(document), chosen, config, |word| state(word).is_some());
+        if !opening.covers(document, chosen) {
+            return None;
+        }
         let states: Vec<f32> = opening.words.iter().filter_map(|word| state(word.number)).flatten().flatten().copied().collect();
         let sentences: Vec<usize> = opening.words.iter().map(|word| word.sentence).collect();
         let clock = clock.lap(Stage::Decode);

@@ -140,6 +140,13 @@ impl<'d> Opening<'d> {
         Self { words: out }
     }
 
+    /// Whether the `chosen` sentences are here to their ends: what lies behind the opening would be lost with the words that go.
+    pub fn covers(&self, document: &Document, chosen: &[usize]) -> bool {
+        let end = self.words.last().map_or(0, |word| word.number + 1);
+        let beyond = |i: usize| document.sentences[i].words.clone().skip_while(|&word| word < end);
+        chosen.iter().all(|&i| beyond(i).all(|word| document.pieces_of(word).is_empty()))
+    }
+
     /// Parts of the document's text that stay, as ranges of bytes of the normalised text, at most `limit` words in all; `None`
     /// where fewer than `config.least` words can stay, or every search has a gap that is refused. `own` is what
     /// [`Heads::cut`](crate::model::Heads::cut) says of the opening, `broken` what [`Heads::gaps`](crate::model::Heads::gaps) of gaps.
@@ -541,6 +548,23 @@ mod tests {
         same("قال الوزير [ ، مساء اليوم ، ] إن الخطة جاهزة", "قال الوزير إن الخطة جاهزة");
         same("قال زيد [ ، ] إن الخطة جاهزة", "قال زيد ، إن الخطة جاهزة");
         same("وصف الخطة ب ” العدو ” [ أمس ]", "وصف الخطة ب ” العدو ”");
+    }
+
+    #[test]
+    fn a_sentence_behind_the_opening_is_not_covered() -> crate::Result<()> {
+        let model = crate::model::Model::load(&crate::model::Source::Bundled, &crate::model::Device::Cpu, None)?;
+        let mujaz = model.config.mujaz()?;
+        let text = ["وصل الوزير إلى المدينة."; 8].join("\n");
+        let document = Document::new(&crate::Article::new(text), &model.tokenizer, mujaz);
+        let config = mujaz.heads.extract.as_ref().and_then(|extract| extract.cut.as_ref()).expect("the bundled model cuts");
+        let pool: Vec<usize> = (0..document.sentences.len()).collect();
+        let covers = |chosen: &[usize], states: usize| {
+            Opening::new(&document, &pool, chosen, config, |word| word < states).covers(&document, chosen)
+        };
+        assert_eq!((pool.len(), config.sentences), (8, 6));
+        assert!(covers(&[0, 5], 99) && !covers(&[0, 6], 99), "the seventh sentence is behind the opening");
+        assert!(covers(&[0], 5) && !covers(&[0, 1], 8), "words without a state are behind it too");
+        Ok(())
     }
 
     #[test]
