@@ -88,6 +88,9 @@ class Opening:
                 later = itertools.takewhile(lambda j: self.sentences[j] == self.sentences[i], range(i + 1, len(out)))
                 out[i] = int(any(out[j] for j in later))
             commas += comma and out[i]
+        for i, word in enumerate(self.words[:-1]):  # the stop of a sentence stays where another one follows
+            if word in (".", "؟", "!") and self.marks[i] and self.sentences[i] != self.sentences[i + 1] and any(out[i + 1 :]):
+                out[i] = int(any(stays and own == self.sentences[i] for stays, own in zip(out, self.sentences)))
         return out
 
     def tidied(self, kept):
@@ -172,13 +175,13 @@ def chain_loss(logits, keep, mask):
     return torch.logsumexp(step[:, 0, 0], -1) - gold
 
 
-def decode(logits, opening, limit, bias, config=CUT, ends=(), opens=()):
+def decode(logits, opening, limit, bias, config=CUT, ends=(), opens=(), chosen=False):
     """The likeliest states with `least` to `limit` words, as src/tasks/cut.rs finds them (but for asides); None where none have
     so many. A word counts where white space stands before it or the one before is left out; the first part of a sentence
     begins it or follows the mark of a dateline; no part ends with a word that wants another, or before "that" or soon behind it,
     and none begins behind such a word, but for "that"; and costs are
     taken off for a part that begins inside a sentence, and for one that ends inside without a mark on either side. `ends` are
-    words before which no part ends, `opens` such as do not come first of all."""
+    words before which no part ends, `opens` such as do not come first of all; of `chosen` sentences each keeps something."""
     least = config["least"]
     absent, leaves, kept = range(3)  # nothing of the sentence is kept; something was, but not the word; the word is
     best = np.full((3, limit + 1), -np.inf)
@@ -195,6 +198,8 @@ def decode(logits, opening, limit, bias, config=CUT, ends=(), opens=()):
         enter = worth if opening.opens[t] else -np.inf
         again = enter if first else -np.inf if t and opening.holds[t - 1] and not opening.that[t - 1] else worth
         next_best = np.full_like(best, -np.inf)
+        if chosen and first and t:
+            best[absent] = -np.inf
 
         def offer(state, before, values, shift=0):
             own = next_best[state, shift:]
@@ -212,6 +217,8 @@ def decode(logits, opening, limit, bias, config=CUT, ends=(), opens=()):
         offer(kept, absent, entered, 1)
         offer(kept, leaves, best[leaves] + again, 1)
         best = next_best
+    if chosen:
+        best[absent] = -np.inf
     if least > limit or best[:, least:].max() == -np.inf:
         return None
     state, length = divmod(int(best[:, least:].argmax()), limit + 1 - least)
@@ -272,7 +279,8 @@ def keep(head, opening, logits, states, limit, most):
         if not refused:
             return written
         # A gap before all that stays is closed where the chain opens, any other where it first leaves out a word.
-        ends.update(next(i for i in range(first, last + 1) if not kept[i]) for before, first, last, _ in refused if before is not None)
+        behind = lambda first: next((i + 1 for i in reversed(range(first)) if kept[i]), 0)
+        ends.update(next(i for i in range(behind(first), len(kept)) if not kept[i]) for before, first, *_ in refused if before is not None)
         opens.update(kept.index(1) for before, *_ in refused if before is None)
     return None
 

@@ -280,7 +280,7 @@ def cut_cases(count=200):
         case["words"] = [numbers.choice(MARKS) if mark else "س" for mark in case["marks"]]
         opening = fit_summaries.Opening.__new__(fit_summaries.Opening)
         opening.__dict__ |= {k: case[k] for k in ("apart", "first", "opens", "that", "marks", "holds", "sentences", "words")}
-        case["states"] = fit_summaries.decode(np.array(case["logits"]), opening, case["limit"], case["bias"], case)
+        case["states"] = fit_summaries.decode(np.array(case["logits"]), opening, case["limit"], case["bias"], case, chosen=True)
         case["vectors"] = [[numbers.randrange(9), numbers.randrange(9)] for _ in range(length)]
         case["written"] = opening.written(case["states"]) if case["states"] else None
         gaps = list(opening.gaps(case["written"])) if case["states"] else []

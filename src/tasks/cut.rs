@@ -1,5 +1,6 @@
 //! Summaries by deletion: which words of an article's opening stay, as a chain of three states.
 
+use super::summary::marker;
 use super::tidy::tidy;
 use crate::model::CutWords;
 use crate::model::config::CutConfig;
@@ -112,6 +113,7 @@ impl<'d> Opening<'d> {
         let mut out: Vec<Word<'d>> = Vec::new();
         for (sentence, &i) in pool.iter().take(config.sentences).enumerate() {
             let range = document.sentences[i].words.clone();
+            let listed = marker(document, &document.sentences[i]);
             let asides = asides::asides(document.text.text(), &document.words[range.clone()]);
             for number in range.clone().filter(|&number| !document.pieces_of(number).is_empty()) {
                 if out.len() == config.words || !has_state(number) {
@@ -126,7 +128,9 @@ impl<'d> Opening<'d> {
                     number,
                     text: document.word(number),
                     sentence,
-                    free: chosen.contains(&i) && !asides.iter().any(|aside| aside.contains(&(number - range.start))),
+                    free: chosen.contains(&i)
+                        && number - range.start >= listed
+                        && !asides.iter().any(|aside| aside.contains(&(number - range.start))),
                     apart: before.is_none_or(|before| before.end != document.words[number].start),
                     opens: first,
                     ends: !(holds(document.word(number)) || document.word(number) == "أمس" && next == "الأول"),
@@ -206,6 +210,16 @@ impl<'d> Opening<'d> {
             }
             commas += usize::from(comma(word) && out[word]);
         }
+        // The stop of a sentence stays where another one follows.
+        for word in 0..out.len() {
+            let (own, ends) = (&self.words[word], self.words.get(word + 1).is_some_and(|next| next.sentence != self.words[word].sentence));
+            let some = |same: bool| {
+                (0..out.len()).any(|other| out[other] && if same { self.words[other].sentence == own.sentence } else { other > word })
+            };
+            if ends && own.free && [".", "؟", "!"].contains(&own.text) && some(true) && some(false) {
+                out[word] = true;
+            }
+        }
         out
     }
 
@@ -249,7 +263,8 @@ impl<'d> Opening<'d> {
                 }
                 // A gap before all that stays is closed where the chain opens, any other where it first leaves out a word.
                 let opens = gap.before.is_none();
-                let place = free.iter().position(|&word| kept[word] == opens && (opens || gap.words.contains(&word)));
+                let last = (0..gap.words.start).rev().find(|&word| kept[word]);
+                let place = free.iter().position(|&word| kept[word] == opens && (opens || last.is_none_or(|last| word > last)));
                 let step = place.map(|place| &mut steps[place])?;
                 *if opens { &mut step.open } else { &mut step.end } = f32::NEG_INFINITY;
             }
@@ -377,21 +392,24 @@ fn decode(steps: &[Step], limit: usize, least: usize) -> Option<Vec<bool>> {
                 }
             };
             let left = |before: usize| if step.first { ABSENT } else { before };
-            offer(left(ABSENT), ABSENT, best[ABSENT][words]);
+            // A sentence of which nothing is kept ends nowhere: all that come in are chosen.
+            let skipped = step.first && !came.is_empty();
+            let absent = |words: usize| if skipped { f32::NEG_INFINITY } else { best[ABSENT][words] };
+            offer(left(ABSENT), ABSENT, absent(words));
             offer(left(LEFT), LEFT, best[LEFT][words]);
             offer(left(LEFT), KEPT, best[KEPT][words] + step.end);
             if let Some(before) = words.checked_sub(step.apart) {
                 offer(KEPT, KEPT, best[KEPT][before] + step.go_on);
             }
             if let Some(before) = words.checked_sub(1) {
-                offer(KEPT, ABSENT, best[ABSENT][before] + if before == 0 { step.open } else { step.enter });
+                offer(KEPT, ABSENT, absent(before) + if before == 0 { step.open } else { step.enter });
                 offer(KEPT, LEFT, best[LEFT][before] + if step.first { step.enter } else { step.begin });
             }
         }
         best = next;
         came.push(from);
     }
-    let ends = (least..=limit).flat_map(|words| [ABSENT, LEFT, KEPT].map(|state| (state, words)));
+    let ends = (least..=limit).flat_map(|words| [LEFT, KEPT].map(|state| (state, words)));
     let worth = |&(state, words): &(usize, usize)| best[state][words];
     let (mut state, mut words) = ends.filter(|end| worth(end).is_finite()).max_by(|a, b| worth(a).total_cmp(&worth(b)))?;
     let mut kept = vec![false; steps.len()];
@@ -415,7 +433,8 @@ mod tests {
 
     fn worth(steps: &[Step], states: &[bool]) -> (f32, usize) {
         let (mut sum, mut words, mut before, mut some) = (0.0, 0, false, false);
-        for (step, &kept) in steps.iter().zip(states) {
+        for (at, (step, &kept)) in steps.iter().zip(states).enumerate() {
+            sum += if at > 0 && step.first && !some { f32::NEG_INFINITY } else { 0.0 };
             some &= !step.first;
             match (before, kept) {
                 (false, true) if words == 0 => (sum, words) = (sum + step.open, 1),
@@ -426,7 +445,7 @@ mod tests {
             }
             (before, some) = (kept, some | kept);
         }
-        (sum, words)
+        (if some { sum } else { f32::NEG_INFINITY }, words)
     }
 
     proptest! {
@@ -441,7 +460,7 @@ mod tests {
             let steps: Vec<Step> = steps.into_iter().map(step).collect();
             let all = (0..1u32 << steps.len()).map(|bits| (0..steps.len()).map(|i| bits >> i & 1 == 1).collect::<Vec<bool>>());
             let fits = all.map(|states| worth(&steps, &states)).filter(|(_, words)| (least..=limit).contains(words));
-            let best = fits.map(|(sum, _)| sum).max_by(f32::total_cmp);
+            let best = fits.map(|(sum, _)| sum).filter(|sum| sum.is_finite()).max_by(f32::total_cmp);
             let found = decode(&steps, limit, least).map(|states| worth(&steps, &states));
             prop_assert_eq!(found.is_some(), best.is_some());
             if let (Some((sum, words)), Some(best)) = (found, best) {

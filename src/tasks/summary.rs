@@ -87,13 +87,13 @@ pub fn of_parts(document: &Document, parts: Vec<Range<usize>>, original: &Origin
 }
 
 /// Code points of parts of the normalised text, none of which overlap: a character such as ㏂ may hold the end of one and the
-/// beginning of the next. The و of a first sentence that leans on one before it goes.
+/// beginning of the next. The و of a sentence that leans on one before it goes.
 fn spans_of_parts(document: &Document, mut parts: Vec<Range<usize>>) -> Vec<(usize, usize)> {
     let text = document.text.text();
-    if let Some(first) = parts.first_mut() {
-        let opens = document.sentences.iter().find(|s| s.field == Field::Text && s.bytes.start == first.start);
-        if opens.is_some_and(|s| is_dangling(document, s)) && text[first.clone()].starts_with('و') {
-            first.start += 'و'.len_utf8();
+    for part in &mut parts {
+        let opens = document.sentences.iter().find(|s| s.field == Field::Text && s.bytes.start == part.start);
+        if opens.is_some_and(|s| is_dangling(document, s)) && text[part.clone()].starts_with('و') {
+            part.start += 'و'.len_utf8();
         }
     }
     let mut out: Vec<(usize, usize)> = Vec::new();
@@ -191,7 +191,7 @@ const BULLETS: [&str; 16] = [".", "•", "-", "–", "—", "−", "*", "·", "�
 const NUMBERED: [&str; 4] = ["-", "–", ".", ")"];
 
 /// How many words of a sentence only say that it is one of a list: «• », «1- ».
-fn marker(document: &Document, sentence: &DocSentence) -> usize {
+pub(super) fn marker(document: &Document, sentence: &DocSentence) -> usize {
     let words = sentence.words.clone();
     let touching = |at: usize| at + 1 < words.end && document.words[at].end == document.words[at + 1].start;
     let number = |at: usize| document.word(at).chars().all(|c| c.is_ascii_digit());
