@@ -69,15 +69,13 @@ pub fn attend<'a>(head: Head<'_>, out: impl Into<Target<'a>>, scratch: &mut Scra
         let (sums, mixed) = (&mut scratch.sums[..rows], &mut scratch.mixed[..rows * size]);
         product(head.queries.part(query, rows), &scratch.keys, Out::rows(scores, row), After::Nothing, &mut scratch.operand);
         let Operand { halves, tile, sheet, .. } = &mut scratch.operand;
-        if kernel.precision() == Precision::Bf16 {
+        let weights = if kernel.precision() == Precision::Bf16 {
             halves.resize(kernel.row_block() * row);
             softmax(kernel.isa(), scores, length, sums, scale, halves);
+            Ready::Bf16(halves)
         } else {
             softmax(kernel.isa(), scores, length, sums, scale, &mut []);
-        }
-        let weights = match kernel.precision() {
-            Precision::Bf16 => Ready::Bf16(halves),
-            _ => Ready::F32(Rows { data: scores, stride: row, count: rows }),
+            Ready::F32(Rows { data: scores, stride: row, count: rows })
         };
         panels(weights, rows, &scratch.values, Out::rows(mixed, size).into(), After::Nothing, Aside { tile, sheet });
         divide(kernel.isa(), mixed, sums, out.below(query));

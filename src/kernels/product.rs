@@ -4,7 +4,7 @@ use super::memory::Aligned;
 #[cfg(target_arch = "aarch64")]
 use super::neon;
 use super::packed::{Data, Packed};
-use super::rows::{gelu, quantise, quantise_halves, round_bf16, settle};
+use super::rows::{gelu, quantise, quantise_halves, round_bf16, round_row, settle};
 use super::{Isa, Precision, amx, portable};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
@@ -263,8 +263,7 @@ fn ready<'a>(x: Input<'a>, b: &Packed, halves: &'a mut Aligned<u16>, bytes: &'a 
         (Precision::Bf16, Input::Halves(x)) => {
             halves.resize(kernel.row_block() * depth);
             for (r, row) in halves.chunks_exact_mut(depth).take(x.count).enumerate() {
-                row[..inputs].copy_from_slice(&x.data[r * x.stride..][..inputs]);
-                row[inputs..].fill(0);
+                round_row(&x.data[r * x.stride..][..inputs], row);
             }
             Ready::Bf16(halves)
         }
