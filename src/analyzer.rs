@@ -519,7 +519,7 @@ impl Analyzer {
         if !opening.covers(document, chosen) {
             return None;
         }
-        let states: Vec<f32> = opening.words.iter().filter_map(|word| state(word.number)).flatten().flatten().copied().collect();
+        let states = opening.words.iter().filter_map(|word| state(word.number)).flatten().collect::<Vec<_>>().concat();
         let sentences: Vec<usize> = opening.words.iter().map(|word| word.sentence).collect();
         let clock = clock.lap(Stage::Decode);
         let own = self.model.heads.cut(&states, &sentences)?;

@@ -25,6 +25,7 @@ def plain_tokenizer(folder):
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True).backend_tokenizer
         except (OSError, ValueError, AttributeError) as e:
             raise SystemExit(f"{folder}: no tokenizer.json, and no other files that make a fast tokenizer: {e}") from e
+    tokenizer.encode_special_tokens = True  # "<mask>" in an article is text
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer

@@ -100,7 +100,7 @@ pub enum ModelAction {
     },
     /// Fetch a model from a hub into the cache, or what is new of it, and print its folder
     ///
-    /// The cache is that of other Hugging Face tools (HF_HOME); HF_ENDPOINT names another server.
+    /// The cache is that of other Hugging Face tools (HF_HUB_CACHE, HF_HOME); HF_ENDPOINT names another server.
     Pull {
         /// hub:ORG/NAME or hub:ORG/NAME@REVISION
         model: Source,

@@ -37,7 +37,7 @@ impl Format {
     /// The format that the ending of a file name asks for.
     pub fn of(path: &Path) -> Result<Self, Error> {
         match path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase).as_deref() {
-            Some("jsonl" | "ndjson" | "json") => Ok(Self::Jsonl),
+            Some("jsonl" | "ndjson") => Ok(Self::Jsonl),
             Some("csv") => Ok(Self::Csv),
             Some("parquet") => Ok(Self::Parquet),
             Some("html") => Ok(Self::Html),

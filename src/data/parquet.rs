@@ -145,8 +145,8 @@ fn unread_codec(table: &ParquetMetaData, chosen: &ProjectionMask) -> Option<&'st
     })
 }
 
-/// ISO 8601, UTC, of seconds since 1970; days alone without the time.
-fn iso(seconds: i64, with_time: bool) -> String {
+/// ISO 8601 of a day, by the seconds since 1970 of a moment in it.
+fn iso_date(seconds: i64) -> String {
     // Howard Hinnant's civil_from_days.
     let days = seconds.div_euclid(86400) + 719_468;
     let era = days.div_euclid(146_097);
@@ -157,17 +157,27 @@ fn iso(seconds: i64, with_time: bool) -> String {
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = era * 400 + year_of_era + i64::from(month <= 2);
-    let time = seconds.rem_euclid(86400);
-    let date = format!("{year:04}-{month:02}-{day:02}");
-    if with_time { format!("{date}T{:02}:{:02}:{:02}Z", time / 3600, time / 60 % 60, time % 60) } else { date }
+    format!("{year:04}-{month:02}-{day:02}")
 }
 
-fn timestamp(column: &dyn Array, unit: TimeUnit, row: usize) -> i64 {
+/// ISO 8601 of `count` parts of a second since 1970, `per_second` of them in each: in UTC where it is `zoned`, else without a zone,
+/// as the table has it.
+fn iso_moment(count: i64, per_second: i64, zoned: bool) -> String {
+    let (seconds, part) = (count.div_euclid(per_second), count.rem_euclid(per_second));
+    let time = seconds.rem_euclid(86400);
+    let digits = per_second.ilog10() as usize;
+    let fraction = if part > 0 { format!(".{part:0digits$}") } else { String::new() };
+    let zone = if zoned { "Z" } else { "" };
+    format!("{}T{:02}:{:02}:{:02}{}{zone}", iso_date(seconds), time / 3600, time / 60 % 60, time % 60, fraction.trim_end_matches('0'))
+}
+
+/// A moment, and how many of its units make a second.
+fn timestamp(column: &dyn Array, unit: TimeUnit, row: usize) -> (i64, i64) {
     match unit {
-        TimeUnit::Second => column.as_primitive::<TimestampSecondType>().value(row),
-        TimeUnit::Millisecond => column.as_primitive::<TimestampMillisecondType>().value(row).div_euclid(1000),
-        TimeUnit::Microsecond => column.as_primitive::<TimestampMicrosecondType>().value(row).div_euclid(1_000_000),
-        TimeUnit::Nanosecond => column.as_primitive::<TimestampNanosecondType>().value(row).div_euclid(1_000_000_000),
+        TimeUnit::Second => (column.as_primitive::<TimestampSecondType>().value(row), 1),
+        TimeUnit::Millisecond => (column.as_primitive::<TimestampMillisecondType>().value(row), 1000),
+        TimeUnit::Microsecond => (column.as_primitive::<TimestampMicrosecondType>().value(row), 1_000_000),
+        TimeUnit::Nanosecond => (column.as_primitive::<TimestampNanosecondType>().value(row), 1_000_000_000),
     }
 }
 
@@ -187,8 +197,11 @@ fn value(column: &dyn Array, row: usize) -> Value {
         DataType::UInt16 => column.as_primitive::<UInt16Type>().value(row).into(),
         DataType::UInt32 => column.as_primitive::<UInt32Type>().value(row).into(),
         DataType::UInt64 => column.as_primitive::<UInt64Type>().value(row).into(),
-        DataType::Date32 => iso(i64::from(column.as_primitive::<Date32Type>().value(row)) * 86400, false).into(),
-        DataType::Timestamp(unit, _) => iso(timestamp(column, *unit, row), true).into(),
+        DataType::Date32 => iso_date(i64::from(column.as_primitive::<Date32Type>().value(row)) * 86400).into(),
+        DataType::Timestamp(unit, zone) => {
+            let (count, per_second) = timestamp(column, *unit, row);
+            iso_moment(count, per_second, zone.is_some()).into()
+        }
         DataType::Decimal128(..) => column.as_primitive::<Decimal128Type>().value_as_string(row).into(),
         DataType::Dictionary(..) => {
             let categories = column.as_any_dictionary();
@@ -260,9 +273,11 @@ mod tests {
 
     #[test]
     fn dates() {
-        assert_eq!(iso(0, false), "1970-01-01");
-        assert_eq!(iso(951_782_400, false), "2000-02-29");
-        assert_eq!(iso(1_795_219_199, true), "2026-11-20T23:59:59Z");
-        assert_eq!(iso(-1, true), "1969-12-31T23:59:59Z");
+        assert_eq!(iso_date(0), "1970-01-01");
+        assert_eq!(iso_date(951_782_400), "2000-02-29");
+        assert_eq!(iso_moment(1_795_219_199, 1, true), "2026-11-20T23:59:59Z");
+        assert_eq!(iso_moment(-1, 1, false), "1969-12-31T23:59:59");
+        assert_eq!(iso_moment(1_795_219_199_050, 1000, true), "2026-11-20T23:59:59.05Z");
+        assert_eq!(iso_moment(-1, 1_000_000, false), "1969-12-31T23:59:59.999999");
     }
 }

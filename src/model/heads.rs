@@ -85,19 +85,22 @@ struct Cut {
 }
 
 impl Heads {
-    /// Read the heads that `config` names, from the tensors under `heads.`.
+    /// Read the heads that `config` names, from the tensors under `heads.`. They are computed in f32 whatever the `kernel`, but for
+    /// the layers over the words of an opening, which are as many as a small encoder's: bf16 where attention has it.
     pub fn load(weights: &Weights<'_>, config: &Config, kernel: Kernel) -> Result<Self> {
+        let (kernel, between_words) = (kernel.exact(), kernel.for_attention());
         let hidden = config.hidden_size;
         let heads = &config.mujaz()?.heads;
-        let dense = |name: &str, outputs: usize, inputs: usize| -> Result<Dense> {
+        let dense_of = |name: &str, outputs: usize, inputs: usize, kernel: Kernel| -> Result<Dense> {
             let weight = weights.get(&format!("heads.{name}.weight"), &[outputs, inputs])?;
             let bias = weights.get(&format!("heads.{name}.bias"), &[outputs])?;
             Ok(Dense::new(&LinearWeights { weight, bias, inputs, outputs }, kernel))
         };
+        let dense = |name: &str, outputs: usize, inputs: usize| dense_of(name, outputs, inputs, kernel);
         let two_layers = |name: &str, outputs: usize, inner: usize, inputs: usize| -> Result<TwoLayers> {
             Ok(TwoLayers { dense: dense(&format!("{name}.dense"), inner, inputs)?, out: dense(&format!("{name}.out"), outputs, inner)? })
         };
-        let layers = |name: &str, count: usize, size: usize, inner: usize, attention: usize| -> Result<Vec<Layer>> {
+        let layers = |name: &str, count: usize, size: usize, inner: usize, attention: usize, kernel: Kernel| -> Result<Vec<Layer>> {
             let layer = |i: usize| -> Result<Layer> {
                 let read = |tensor: &str, shape: &[usize]| weights.get(&format!("heads.{name}.layer.{i}.{tensor}"), shape);
                 Ok(Layer::new(LayerWeights::read(size, inner, read)?, attention, config.layer_norm_eps, kernel))
@@ -136,16 +139,16 @@ impl Heads {
                 let size = extract.size;
                 let cut = match &extract.cut {
                     Some(cut) => Some(Cut {
-                        dense: dense("extract.cut.dense", cut.size, hidden * (1 + usize::from(cut.inner.is_some())))?,
+                        dense: dense_of("extract.cut.dense", cut.size, hidden * (1 + usize::from(cut.inner.is_some())), between_words)?,
                         sentence: weights.get("heads.extract.cut.sentence.weight", &[cut.sentences, cut.size])?,
-                        layers: layers("extract.cut", cut.layers, cut.size, cut.feed_forward, cut.heads)?,
+                        layers: layers("extract.cut", cut.layers, cut.size, cut.feed_forward, cut.heads, between_words)?,
                         out: dense("extract.cut.out", 3, cut.size)?,
                         gap: match &cut.gap {
                             Some(gap) => Some(two_layers("extract.cut.gap", 1, gap.size, cut.gap_features())?),
                             None => None,
                         },
                         config: cut.clone(),
-                        kernel,
+                        kernel: between_words,
                     }),
                     None => None,
                 };
@@ -156,7 +159,7 @@ impl Heads {
                         scale: weights.get("heads.extract.norm.weight", &[size])?,
                         shift: weights.get("heads.extract.norm.bias", &[size])?,
                     },
-                    layers: layers("extract", extract.layers, size, extract.feed_forward, extract.heads)?,
+                    layers: layers("extract", extract.layers, size, extract.feed_forward, extract.heads, kernel)?,
                     out: dense("extract.out", 1, size)?,
                     word: match &extract.word {
                         Some(word) => Some(two_layers("extract.word", 1, word.size, hidden)?),

@@ -1,5 +1,5 @@
 //! Models of the Hugging Face hub, or of a server that speaks its language (`HF_ENDPOINT`): fetched once into the cache that
-//! other tools use too (`HF_HOME`), then read from there without a network.
+//! other tools use too (`HF_HUB_CACHE`, `HF_HOME`), then read from there without a network.
 
 use crate::error::{Error, Result};
 use hf_hub::api::sync::{Api, ApiBuilder};
@@ -31,10 +31,8 @@ impl HubModel {
 
     /// The folder of the model: the cached one, else fetched first.
     pub fn folder(&self) -> Result<PathBuf> {
-        let cache = Cache::from_env().repo(self.repo(&self.revision));
-        let cached: Option<Vec<PathBuf>> = FILES.iter().map(|file| cache.get(file)).collect();
-        match cached.as_deref() {
-            Some([config, ..]) => Ok(parent(config)),
+        match self.cached() {
+            Some(folder) => Ok(folder),
             _ if self.is_offline() => {
                 let reason = format!(
                     "it is not in the cache, and --offline forbids to fetch it; run mujaz model pull {self} where there is a network"
@@ -45,13 +43,26 @@ impl HubModel {
         }
     }
 
+    /// The folder of the model in the cache, where all its files are there. A commit is found without a branch that points to it.
+    fn cached(&self) -> Option<PathBuf> {
+        let (cache, repo) = (cache(), self.repo(&self.revision));
+        let commit = cache.path().join(repo.folder_name()).join("snapshots").join(&self.revision);
+        if FILES.iter().all(|file| commit.join(file).exists()) {
+            return Some(commit);
+        }
+        let cache = cache.repo(repo);
+        let files: Option<Vec<PathBuf>> = FILES.iter().map(|file| cache.get(file)).collect();
+        files?.first().map(|config| parent(config))
+    }
+
     /// Fetch what the revision holds now, and give its folder in the cache.
     pub fn pull(&self) -> Result<PathBuf> {
         let failed = |reason: String| Error::model(&self.to_string(), reason);
         if self.is_offline() {
             return Err(failed("--offline forbids to fetch it".to_string()));
         }
-        let mut api = ApiBuilder::from_env().with_retries(3).with_progress(std::io::stderr().is_terminal());
+        let mut api =
+            ApiBuilder::from_env().with_cache_dir(cache().path().clone()).with_retries(3).with_progress(std::io::stderr().is_terminal());
         if let Some(token) = std::env::var("HF_TOKEN").ok().filter(|token| !token.trim().is_empty()) {
             api = api.with_token(Some(token.trim().to_string())); // else that of HF_HOME/token
         }
@@ -77,7 +88,7 @@ impl HubModel {
             } else if ["401", "403"].iter().any(|status| told.contains(status)) {
                 "it may be private or gated: set HF_TOKEN to a token that may read it".to_string()
             } else {
-                "see that the hub can be reached (HF_ENDPOINT), and that HF_HOME can be written".to_string()
+                "see that the hub can be reached (HF_ENDPOINT), and that the cache can be written (HF_HUB_CACHE, HF_HOME)".to_string()
             };
             Error::model(&self.to_string(), format!("{file}: {told}; {advice}"))
         })
@@ -91,6 +102,12 @@ impl HubModel {
         self.offline
             || std::env::var("HF_HUB_OFFLINE").is_ok_and(|v| !matches!(v.to_lowercase().as_str(), "" | "0" | "false" | "no" | "off"))
     }
+}
+
+/// The cache that other Hugging Face tools use.
+fn cache() -> Cache {
+    let named = std::env::var_os("HF_HUB_CACHE").filter(|path| !path.is_empty());
+    named.map_or_else(Cache::from_env, |path| Cache::new(path.into()))
 }
 
 fn parent(file: &std::path::Path) -> PathBuf {

@@ -171,7 +171,7 @@ impl Model {
             return Err(Error::Device { device: format!("{device:?}"), reason });
         }
         let kernel = Kernel::choose(precision).map_err(refused)?;
-        let heads = Heads::load(weights, config, kernel.exact())?;
+        let heads = Heads::load(weights, config, if candle.is_some() { kernel.exact() } else { kernel })?;
         Ok(match candle {
             None => (Box::new(cpu::CpuEncoder::load(weights, config, kernel)?), heads, Some(kernel)),
             Some(device) => (Box::new(tensor::CandleEncoder::load(weights, config, device)?), heads, None),

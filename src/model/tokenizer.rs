@@ -36,6 +36,7 @@ impl Tokenizer {
                 .map_err(|e| Error::model(model, format!("tokenizer.json: {e}")))?;
         }
         inner.with_padding(None);
+        inner.set_encode_special_tokens(true); // "<mask>" in an article is text
         inner.with_truncation(None).map_err(|e| Error::model(model, format!("tokenizer.json: {e}")))?;
         let Specials { cls, sep, entity, claim } = &mujaz.specials;
         let id = |piece: &str| {

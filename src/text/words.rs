@@ -48,9 +48,11 @@ impl<'a> Words<'a> {
     }
 }
 
-/// Whether `word` is one of a list with spaces between.
+/// Whether `word` is one of a list with a space between each two.
 pub(super) fn among(list: &str, word: &str) -> bool {
-    list.split_whitespace().any(|other| other == word)
+    let bounds = |rest: &str, space: bool| rest.is_empty() || space;
+    let whole = |before: &str, behind: &str| bounds(before, before.ends_with(' ')) && bounds(behind, behind.starts_with(' '));
+    !word.is_empty() && list.match_indices(word).any(|(at, _)| whole(&list[..at], &list[at + word.len()..]))
 }
 
 /// Whether `c` is punctuation or a symbol (Unicode P* or S*).
@@ -95,6 +97,14 @@ mod tests {
 
     fn split(text: &str) -> Vec<&str> {
         words(text).into_iter().map(|w| &text[w.start..w.end]).collect()
+    }
+
+    proptest! {
+        /// A word is found where splitting the list finds it, and not inside another.
+        #[test]
+        fn lists_have_whole_words(list in "([اب]{1,3} ){0,5}[اب]{1,3}", word in "[اب]{0,3}") {
+            prop_assert_eq!(among(&list, &word), list.split(' ').any(|other| other == word));
+        }
     }
 
     #[test]

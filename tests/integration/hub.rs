@@ -75,7 +75,12 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
 /// Exit status, standard output and standard error of the program with a cache of its own.
 fn run(cache: &Path, endpoint: &str, args: &[&str]) -> (Option<i32>, String, String) {
     let mut command = mujaz();
-    command.env("HF_HOME", cache).env("HF_ENDPOINT", endpoint).env_remove("HF_HUB_OFFLINE").env_remove("HF_TOKEN");
+    command
+        .env("HF_HOME", cache)
+        .env("HF_ENDPOINT", endpoint)
+        .env_remove("HF_HUB_OFFLINE")
+        .env_remove("HF_TOKEN")
+        .env_remove("HF_HUB_CACHE");
     let output = command.args(args).write_stdin("{\"id\":\"1\",\"text\":\"أعلن المبعوث هدنة في حلب.\"}\n").output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code(), text(&output.stdout), text(&output.stderr))
@@ -127,5 +132,13 @@ fn a_token_opens_a_gated_model() {
     let (cache, hub) = (tempfile::tempdir().unwrap(), Hub::start());
     let mut command = mujaz();
     command.env("HF_HOME", cache.path()).env("HF_ENDPOINT", &hub.address).env_remove("HF_HUB_OFFLINE").env("HF_TOKEN", "open");
-    command.args(["model", "pull", "hub:org/gated"]).assert().success();
+    let other = tempfile::tempdir().unwrap();
+    command.env("HF_HUB_CACHE", other.path()).args(["model", "pull", "hub:org/gated"]).assert().success();
+    assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 0, "the cache that is named is used");
+    assert!(other.path().join("models--org--gated/snapshots").join(COMMIT).join("config.json").exists());
+    // A commit is found in the cache although no branch of that name points to it.
+    fs::remove_dir_all(other.path().join("models--org--gated/refs")).unwrap();
+    let mut command = mujaz();
+    command.env("HF_HUB_CACHE", other.path()).env("HF_HUB_OFFLINE", "1");
+    command.args(["model", "info", &format!("hub:org/gated@{COMMIT}")]).assert().success();
 }

@@ -103,6 +103,18 @@ fn a_foreign_tokenizer_gives_every_word_its_own_pieces() {
     assert!(counts.iter().all(|&c| c >= 1), "{counts:?}");
 }
 
+#[test]
+fn special_pieces_in_an_article_are_text() {
+    for name in ["tests/fixtures/tiny-bert", "tests/fixtures/tiny-xlmr"] {
+        let tokenizer = load(name);
+        let (ids, _, _) = by_our_road(&tokenizer, "كتب <s> و</s> و<mask> و<entity> و[CLS] و[MASK] في نصه");
+        let special = tokenizer.specials;
+        for id in [special.cls, special.sep, special.entity, special.claim] {
+            assert!(!ids.contains(&id), "{name}: {ids:?}");
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct MentionCase {
     text: String,
