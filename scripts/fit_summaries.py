@@ -6,14 +6,18 @@ which words of an article's opening stay, as a chain of two states (a CRF), so t
 Records of gaps hold the parts that an earlier head kept of other articles, and an editor's verdict on what lies between: from
 them a second, small head learns which deletions break a text, and the search for the best states leaves those out.
 Prints ROUGE-1 F on dev beside as many first words for some values of "most", and with --hold the same for a part of the
-training articles, scored by a head that has not seen them (without gaps). Writes the model with the heads.
+training articles, scored by a head that has not seen them (without gaps). Writes the model with the heads. --held keeps the
+model of that head, which refuses gaps too, and those articles (do not commit them: they are texts of the data sets).
 
     python scripts/fit_summaries.py --model work/model --data work/data --out work/model
+    python scripts/fit_summaries.py --model work/model --data work/data --out work/trial --hold 2 --held work/held
+    mujaz evaluate work/held/articles.jsonl --model work/held
 """
 
 import argparse
 import collections
 import itertools
+import json
 import random
 import statistics
 import sys
@@ -41,6 +45,7 @@ class Opening:
 
     def __init__(self, encoder, record):
         self.source, self.summary = record["source"], record.get("reference")
+        self.article = {key: record.get(key) for key in ("id", "title", "text", "source")}
         self.body = record["text"]
         starts = [a for a, _ in text.sentences(self.body)] + [len(self.body)]
         self.ids, _, words, _ = encoder.article({"title": record.get("title"), "text": self.body})
@@ -328,6 +333,13 @@ def add_gaps(head, openings, config, seed):
     head.gap = fit_gaps(features, breaks, config["size"], seed)
 
 
+def save(model, encoder, head, config, out):
+    """Write the model with `head`."""
+    model.heads["extract"].cut, model.mujaz["heads"]["extract"]["cut"] = head.cpu(), config
+    model.cpu().save(out, encoder.tokenizer)
+    print(f"wrote {out}")
+
+
 def rouge(summary, reference):
     bag = lambda body: collections.Counter(body[a:b].lower() for a, b in text.words(body) if any(c.isalnum() for c in body[a:b]))
     return text.rouge1(bag(summary), bag(reference))[2]
@@ -359,6 +371,7 @@ def main():
     parser.add_argument("--data", type=Path, required=True, help="folder of cuts.train.jsonl, gaps.train.jsonl and extract.dev.jsonl")
     parser.add_argument("--out", type=Path, required=True, help="model folder to write; may be --model")
     parser.add_argument("--hold", type=int, default=0, metavar="N", help="score one in N training articles by a head that has not seen it, first")
+    parser.add_argument("--held", type=Path, metavar="DIR", help="with --hold: write the model of that head, and articles.jsonl of what it has not seen")
     parser.add_argument("--epochs", type=int, default=14)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr", type=float, default=1e-3)
@@ -378,21 +391,26 @@ def main():
     dev = read(model, encoder, openings("extract.dev.jsonl"), args)
     print(f"{len(train)} articles with parts to keep, {len(dev)} of dev")
     random.Random(args.seed).shuffle(train)
+    judged = read(model, encoder, [o for o in openings("gaps.train.jsonl") if any(o.judged())], args)
+    gap = {"gap": dict(GAP)} if judged else {}
     if args.hold:
         held = [o for o in train if o.summary][:: args.hold]
         head = fit([o for o in train if o not in held], config, eps, args, args.seed)
         report("not seen", head, list(answers(head, held)), args.limit)
+        if args.held:
+            if judged:
+                add_gaps(head, judged, gap["gap"], args.seed)
+            save(model, encoder, head, config | gap, args.held)
+            lines = [json.dumps(o.article | {"summary": {"text": o.summary}}, ensure_ascii=False) for o in held]
+            (args.held / "articles.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     head = fit(train, config, eps, args, args.seed)
-    if judged := [o for o in openings("gaps.train.jsonl") if any(o.judged())]:
-        config["gap"] = dict(GAP)
-        add_gaps(head, read(model, encoder, judged, args), config["gap"], args.seed)
+    if judged:
+        add_gaps(head, judged, gap["gap"], args.seed)
     for name, own in (("annotated", True), ("standfirsts", False)):
         if group := [o for o in dev if o.source.startswith("annotated") == own]:
             report(f"dev, {name}", head, list(answers(head, group)), args.limit)
-    model.heads["extract"].cut = head.cpu()
     model.mujaz["revision"] = args.revision or model.mujaz["revision"]
-    model.cpu().save(args.out, encoder.tokenizer)
-    print(f"wrote {args.out}")
+    save(model, encoder, head, config | gap, args.out)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 """What written summaries take from their articles: how good extraction can be, and which words never come back.
 
 Prints, for the labelled articles: ROUGE-1 F of the sentences that the annotators marked, within a number of words,
-beside as many of the article's first words; the same of the parts that they kept; and how often common words of first sentences stand in the summary.
+beside as many of the article's first words; the same of the parts that they kept; and how often common words of first sentences,
+and first words that the title has or lacks, stand in the summary.
 --write keeps the articles and summaries as JSONL for `mujaz evaluate` (do not commit it: it holds the texts).
 
     python scripts/measure_summaries.py --data ../shared/data --labels scripts/data/labels-*.jsonl --write summaries.jsonl
@@ -69,13 +70,18 @@ def main():
             lead += rouge(" ".join(" ".join(article["sents"]).split()[:count]), label["summary"])
             length += count
         print(f"| {limit} | {own / len(pairs):.4f} | {lead / len(pairs):.4f} | {length / len(pairs):.1f} |")
+    titled = {True: [], False: []}
     seen, back = collections.Counter(), collections.Counter()
     for article, label in pairs:
         reference = set(tokens(label["summary"]))
         first = tokens(article["sents"][0])[:50]
         seen.update(first)
         back.update(w for w in first if w in reference)
-    print(f"\nof all words of first sentences {sum(back.values()) / sum(seen.values()):.2f} stand in the summary; rarest:")
+        if title := set(tokens(article.get("title") or "")):
+            for word in tokens(" ".join(article["sents"]))[:40]:
+                titled[word in title].append(word in reference)
+    print(f"\nof the first 40 words {statistics.fmean(titled[True] or [0]):.2f} of those that the title has, {statistics.fmean(titled[False] or [0]):.2f} of the others stand in the summary")
+    print(f"of all words of first sentences {sum(back.values()) / sum(seen.values()):.2f} stand in the summary; rarest:")
     common = sorted((w for w, n in seen.items() if n >= args.least), key=lambda w: back[w] / seen[w])
     print(", ".join(f"{w} {back[w] / seen[w]:.2f}" for w in common[:24]))
     if args.write:

@@ -6,8 +6,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import AutoConfig, AutoModel
+from transformers import AutoConfig, AutoModel, logging
 
+logging.set_verbosity_error()  # the heads are no tensors of the encoder: a page of "unexpected"
 GAP_FLAGS = 8  # numbers that tell of a gap beside the states around it
 STANCES = ["favor", "against", "neutral", "unrelated"]
 
