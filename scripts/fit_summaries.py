@@ -381,6 +381,8 @@ def main():
     parser.add_argument("--revision", help="of the model written; that of --model if not given")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args()
+    if args.held and (not args.hold or args.held.resolve() == args.out.resolve()):
+        parser.error("--held wants --hold, and another folder than --out")
     model = load(args.model).to(args.device)
     encoder = batches.Encoder.of(model, args.model)
     config, eps, args.hidden = dict(CUT), model.encoder.config.layer_norm_eps, model.encoder.config.hidden_size

@@ -47,6 +47,7 @@ class Encoder:
         self.foreign = not is_ours(tokenizer)
         if self.foreign:
             tokenizer = Tokenizer.from_str(tokenizer.to_str())
+            tokenizer.encode_special_tokens = True  # which the string does not say
             tokenizer.normalizer = normalizers.Sequence([n for n in (normalizer(), tokenizer.normalizer) if n])
         self.tokenizer = tokenizer
         self.cls, self.sep = (tokenizer.token_to_id(specials[k]) for k in ("cls", "sep"))

@@ -1,6 +1,7 @@
 """The multi-task model in PyTorch: a BERT-family encoder and the heads of `src/model/heads.rs`, under the same names."""
 
 import json
+import sys
 from pathlib import Path
 
 import torch
@@ -8,7 +9,6 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import AutoConfig, AutoModel, logging
 
-logging.set_verbosity_error()  # the heads are no tensors of the encoder: a page of "unexpected"
 GAP_FLAGS = 8  # numbers that tell of a gap beside the states around it
 STANCES = ["favor", "against", "neutral", "unrelated"]
 
@@ -299,10 +299,16 @@ def with_shared_types(encoder):
 
 
 def load_encoder(folder, dropout=0.0):
-    """The encoder of a folder without its pooler, in f32."""
+    """The encoder of a folder without its pooler, in f32. Tensors that the folder lacks are named, and begin at random."""
     config = AutoConfig.from_pretrained(folder)
     config.hidden_dropout_prob = config.attention_probs_dropout_prob = dropout
-    return AutoModel.from_pretrained(folder, config=config, add_pooling_layer=False, dtype=torch.float32)
+    loud = logging.get_verbosity()
+    logging.set_verbosity_error()  # of heads, which are no tensors of the encoder, there would be a page
+    model, told = AutoModel.from_pretrained(folder, config=config, add_pooling_layer=False, dtype=torch.float32, output_loading_info=True)
+    logging.set_verbosity(loud)
+    if missing := sorted(told["missing_keys"]):
+        print(f"{folder}: the weights lack {', '.join(missing)}", file=sys.stderr)
+    return model
 
 
 def tensors(folder):

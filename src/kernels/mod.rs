@@ -192,7 +192,7 @@ impl Kernel {
         Self { isa: self.isa, precision }
     }
 
-    /// The family's f32 kernel (that of AVX-512 for AMX), for what must stay exact: the heads.
+    /// The family's f32 kernel (that of AVX-512 for AMX), for what must stay exact: most heads.
     pub(crate) fn exact(self) -> Self {
         let isa = if self.isa == Isa::Amx { Isa::Avx512 } else { self.isa };
         Self { isa, precision: Precision::F32 }

@@ -86,7 +86,7 @@ struct Cut {
 
 impl Heads {
     /// Read the heads that `config` names, from the tensors under `heads.`. They are computed in f32 whatever the `kernel`, but for
-    /// the layers over the words of an opening, which are as many as a small encoder's: bf16 where attention has it.
+    /// the first product and the inter-word layers of the head that cuts summaries: bf16 where attention has it.
     pub fn load(weights: &Weights<'_>, config: &Config, kernel: Kernel) -> Result<Self> {
         let (kernel, between_words) = (kernel.exact(), kernel.for_attention());
         let hidden = config.hidden_size;

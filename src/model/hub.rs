@@ -104,7 +104,7 @@ impl HubModel {
     }
 }
 
-/// The cache that other Hugging Face tools use.
+/// The cache that `HF_HUB_CACHE` names, or else `HF_HOME`, as other Hugging Face tools have it.
 fn cache() -> Cache {
     let named = std::env::var_os("HF_HUB_CACHE").filter(|path| !path.is_empty());
     named.map_or_else(Cache::from_env, |path| Cache::new(path.into()))
