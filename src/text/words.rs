@@ -50,8 +50,7 @@ impl<'a> Words<'a> {
 
 /// Whether `word` is one of a list with a space between each two.
 pub(super) fn among(list: &str, word: &str) -> bool {
-    let bounds = |rest: &str, space: bool| rest.is_empty() || space;
-    let whole = |before: &str, behind: &str| bounds(before, before.ends_with(' ')) && bounds(behind, behind.starts_with(' '));
+    let whole = |before: &str, behind: &str| (before.is_empty() || before.ends_with(' ')) && (behind.is_empty() || behind.starts_with(' '));
     !word.is_empty() && list.match_indices(word).any(|(at, _)| whole(&list[..at], &list[at + word.len()..]))
 }
 
