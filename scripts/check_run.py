@@ -66,7 +66,7 @@ def check(articles, records, limit):
         summary, spans = record["summary"]["text"], record["summary"]["spans"]
         assert article["text"].strip() == "" or summary, article["id"]
         assert len(summary.split()) <= limit, article["id"]
-        assert summary.split() == [w for a, b in spans for w in article["text"][a:b].split()], article["id"]
+        assert "".join(summary.split()) == "".join(w for a, b in spans for w in article["text"][a:b].split()), article["id"]
     return entities
 
 

@@ -9,10 +9,12 @@ use crate::pipeline::document::{Document, Field};
 use crate::pipeline::plan::batches;
 use crate::stages::{Clock, Stage};
 use crate::tasks::cut::Opening;
+use crate::tasks::salience::{main_entities, unsaid};
 use crate::tasks::stance::{Body, Pair, Reading, Target};
 use crate::tasks::{entities, mentions, stance, summary, topics};
 use crate::text::normalise::Original;
 use rayon::prelude::*;
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -222,9 +224,9 @@ impl Analyzer {
 
     /// Like [`Analyzer::analyze_batch`], with the stance targets of each article; its main entities for `None`.
     pub fn analyze_for(&self, articles: &[Article], targets: &[Option<&[Target]>]) -> Result<Vec<Analysis>> {
-        // Entities are needed to find stance targets where none are given.
-        let tasks = self.options.tasks;
-        let entities = tasks.entities || (tasks.stance && targets.iter().any(Option::is_none));
+        // Names are needed to find stance targets where none are given, and so that no summary is cut inside one.
+        let (tasks, cut) = (self.options.tasks, self.cut().is_some());
+        let entities = tasks.entities || cut || (tasks.stance && targets.iter().any(Option::is_none));
         let decoder = self.entities.as_deref().filter(|_| entities);
         let clock = Clock::start();
         let documents: Vec<Document> = articles.iter().map(|a| Document::new(a, &self.model.tokenizer, &self.config)).collect();
@@ -232,7 +234,6 @@ impl Analyzer {
         let named = |asked: &Option<&[Target]>| asked.is_none_or(|all| all.iter().any(|t| t.kind == StanceKind::Entity));
         let head = self.config.heads.stance.as_ref().is_some_and(|stance| stance.mention.is_some());
         let mentions = tasks.stance && head && targets.iter().any(named);
-        let cut = self.cut().is_some();
         let summary_words = tasks.summary && self.config.heads.extract.as_ref().is_some_and(|extract| extract.word.is_some());
         let mut outputs = self.read_windows(&documents, Wanted { entities: decoder.is_some(), mentions, summary_words, cut })?;
         let mut analyses: Vec<Analysis> = Vec::with_capacity(articles.len());
@@ -423,16 +424,15 @@ impl Analyzer {
             });
         }
         clock.lap(Stage::Heads);
-        if let (true, Some(config)) = (tasks.summary, &self.config.heads.extract) {
-            analysis.summary = Some(self.summarise(article, document, windows, config));
-        }
         let clock = Clock::start();
+        let mut names = Vec::new();
         if let Some(decoder) = decoder {
             let mut logits = vec![None; document.words.len()];
             for (word, row) in windows.iter_mut().flat_map(|w| &mut w.words) {
                 logits[*word] = Some(std::mem::take(row));
             }
-            let mut found = decoder.decode(document, &logits);
+            names = decoder.decode(document, &logits);
+            let mut found = entities::entities(document, &names);
             let (title, text) = (Original::new(article.title.as_deref().unwrap_or("")), Original::new(&article.text));
             for entity in &mut found {
                 let part = if entity.field.is_some() { &title } else { &text };
@@ -441,6 +441,9 @@ impl Analyzer {
             analysis.entities = Some(found);
         }
         clock.lap(Stage::Decode);
+        if let (true, Some(config)) = (tasks.summary, &self.config.heads.extract) {
+            analysis.summary = Some(self.summarise(article, document, windows, config, &names));
+        }
         Ok(analysis)
     }
 
@@ -470,8 +473,15 @@ impl Analyzer {
         (count > 0).then_some(feature)
     }
 
-    /// The sentences that the model chooses, or what stays of them where they are cut.
-    fn summarise(&self, article: &Article, document: &Document, windows: &[WindowOutput], config: &ExtractConfig) -> Summary {
+    /// The sentences that the model chooses, or what stays of them where they are cut; `names` stay whole.
+    fn summarise(
+        &self,
+        article: &Article,
+        document: &Document,
+        windows: &[WindowOutput],
+        config: &ExtractConfig,
+        names: &[entities::Span],
+    ) -> Summary {
         let (original, limit) = (Original::new(&article.text), self.options.summary_words);
         let clock = Clock::start();
         let width = self.model.config.hidden_size;
@@ -500,13 +510,20 @@ impl Analyzer {
         let scores = summary::Scores { sentences: &scores, words: &words };
         let (whole, chosen) = summary::extract(document, &scores, config, &original, limit);
         clock.lap(Stage::Decode);
-        let parts = self.cut().and_then(|cut| self.parts(document, windows, &chosen, cut));
+        let parts = self.cut().and_then(|cut| self.parts(document, windows, &chosen, names, cut));
         parts.and_then(|parts| summary::of_parts(document, parts, &original, limit)).unwrap_or(whole)
     }
 
     /// Parts of the normalised text that stay when `chosen` sentences of the opening are cut, as ranges of bytes; `None` where they
     /// are not to be cut.
-    fn parts(&self, document: &Document, windows: &[WindowOutput], chosen: &[usize], config: &CutConfig) -> Option<Vec<Range<usize>>> {
+    fn parts(
+        &self,
+        document: &Document,
+        windows: &[WindowOutput],
+        chosen: &[usize],
+        names: &[entities::Span],
+        config: &CutConfig,
+    ) -> Option<Vec<Range<usize>>> {
         let clock = Clock::start();
         let width = self.model.config.hidden_size;
         let state = |word: usize| {
@@ -515,7 +532,8 @@ impl Analyzer {
             let row = at * width..(at + 1) * width;
             Some([window.firsts.get(row.clone())?, window.inner.get(row).unwrap_or_default()])
         };
-        let opening = Opening::new(document, &summary::pool(document), chosen, config, |word| state(word).is_some());
+        let inside: HashSet<usize> = names.iter().flat_map(|name| name.words.clone().skip(1)).collect();
+        let opening = Opening::new(document, &summary::pool(document), chosen, &inside, config, |word| state(word).is_some());
         if !opening.covers(document, chosen) {
             return None;
         }
@@ -548,7 +566,7 @@ impl Analyzer {
             if document.pieces.is_empty() {
                 continue;
             }
-            let own = || stance::main_entities(analyses[d].entities.as_deref().unwrap_or_default(), &stance::furniture(document));
+            let own = || main_entities(analyses[d].entities.as_deref().unwrap_or_default(), &unsaid(document));
             let targets = asked[d].map_or_else(own, <[Target]>::to_vec);
             let (mean, body) = (self.mean(&windows[d]), Body::new(document));
             for target in targets {

@@ -113,14 +113,14 @@ impl Earlier {
     ) -> impl Iterator<Item = Result<Record>> + Send {
         records.filter(move |record| match record {
             Ok(Ok(_)) => self.missing.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_err(),
-            Ok(Err(bad)) => match &mut reported {
-                Some(reported) => {
-                    let before = reported.get_mut(&place(bad)).filter(|times| **times > 0).map(|times| *times -= 1);
-                    self.bad.fetch_add(u64::from(before.is_some()), Ordering::Relaxed);
-                    before.is_none()
-                }
-                None => self.missing.load(Ordering::Relaxed) == 0,
-            },
+            Ok(Err(bad)) => {
+                let known = match &mut reported {
+                    Some(reported) => reported.get_mut(&place(bad)).filter(|times| **times > 0).map(|times| *times -= 1).is_some(),
+                    None => self.missing.load(Ordering::Relaxed) > 0,
+                };
+                self.bad.fetch_add(u64::from(known), Ordering::Relaxed);
+                !known
+            }
             Err(_) => true,
         })
     }

@@ -61,12 +61,10 @@ impl HubModel {
         if self.is_offline() {
             return Err(failed("--offline forbids to fetch it".to_string()));
         }
-        let mut api =
+        let api =
             ApiBuilder::from_env().with_cache_dir(cache().path().clone()).with_retries(3).with_progress(std::io::stderr().is_terminal());
-        if let Some(token) = std::env::var("HF_TOKEN").ok().filter(|token| !token.trim().is_empty()) {
-            api = api.with_token(Some(token.trim().to_string())); // else that of HF_HOME/token
-        }
-        let api = api.build();
+        let told = std::env::var("HF_TOKEN").ok().map(|token| token.trim().to_string()).filter(|token| !token.is_empty());
+        let api = api.with_token(told.or_else(|| home().token())).build();
         let api = api.map_err(|e| failed(format!("no connection: {e}")))?;
         // The weights first: a branch in the cache points to a new commit from its first file on, and what breaks off while
         // they come must leave the commit that is whole.
@@ -104,10 +102,20 @@ impl HubModel {
     }
 }
 
-/// The cache that `HF_HUB_CACHE` names, or else `HF_HOME`, as other Hugging Face tools have it.
+/// The cache that `HF_HUB_CACHE` names, as other Hugging Face tools have it, or else that of [`home`].
 fn cache() -> Cache {
-    let named = std::env::var_os("HF_HUB_CACHE").filter(|path| !path.is_empty());
-    named.map_or_else(Cache::from_env, |path| Cache::new(path.into()))
+    named("HF_HUB_CACHE").or_else(|| named("HUGGINGFACE_HUB_CACHE")).map_or_else(home, Cache::new)
+}
+
+/// The cache beside the token of a user: in `HF_HOME`, else in `XDG_CACHE_HOME`, else in `~/.cache`.
+fn home() -> Cache {
+    let folder = named("HF_HOME").or_else(|| Some(named("XDG_CACHE_HOME")?.join("huggingface")));
+    folder.map_or_else(Cache::default, |folder| Cache::new(folder.join("hub")))
+}
+
+/// The path in a variable that is set, and not to nothing.
+fn named(variable: &str) -> Option<PathBuf> {
+    std::env::var_os(variable).filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 fn parent(file: &std::path::Path) -> PathBuf {

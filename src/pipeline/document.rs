@@ -84,6 +84,7 @@ impl Document {
         let first = self.words.len();
         let mut counts = Vec::new();
         for sentence in sentences(&part, &found) {
+            let last = sentence.words.end == found.len();
             counts.clear();
             let mut ids = Vec::new();
             let inside = &found[sentence.words.clone()];
@@ -96,7 +97,8 @@ impl Document {
                 next += count;
             }
             let spoken = inside.iter().filter(|w| !w.mark).count();
-            let boilerplate = field == Field::Text && boilerplate::is_boilerplate(&part[sentence.bytes.clone()], spoken);
+            let own = &part[sentence.bytes.clone()];
+            let boilerplate = field == Field::Text && (boilerplate::is_boilerplate(own, spoken) || last && boilerplate::is_tags(own));
             self.sentences.push(DocSentence {
                 field,
                 bytes: sentence.bytes,

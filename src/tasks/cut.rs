@@ -44,6 +44,8 @@ const THAT: [&str; 12] = ["أن", "إن", "ان", "بأن", "أنه", "إنه", 
 /// Words and marks from one of [`THAT`] to where its clause may end.
 const CLAUSE: usize = 7;
 
+/// Marks that end a sentence.
+const STOPS: [&str; 3] = [".", "؟", "!"];
 /// Most searches for states without a gap that is refused; then sentences are taken whole.
 const SEARCHES: usize = 10;
 /// Words of a gap beyond which its length tells no more.
@@ -87,6 +89,8 @@ pub struct Word<'d> {
     mark: bool,
     /// Whether the source of what stands before it is named from here on.
     source: bool,
+    /// Whether it goes on with a name, which stays or goes as a whole.
+    inside: bool,
 }
 
 /// The words of an article's first sentences.
@@ -108,8 +112,15 @@ struct Gap {
 
 impl<'d> Opening<'d> {
     /// The opening of a document whose sentences with news are `pool`, in order; words of those that are not `chosen` go. It ends
-    /// before the first word that has no `state`; words without pieces are passed over.
-    pub fn new(document: &'d Document, pool: &[usize], chosen: &[usize], config: &CutConfig, has_state: impl Fn(usize) -> bool) -> Self {
+    /// before the first word that has no `state`; words without pieces are passed over. Words `inside` names go on with them.
+    pub fn new(
+        document: &'d Document,
+        pool: &[usize],
+        chosen: &[usize],
+        inside: &HashSet<usize>,
+        config: &CutConfig,
+        has_state: impl Fn(usize) -> bool,
+    ) -> Self {
         let mut out: Vec<Word<'d>> = Vec::new();
         for (sentence, &i) in pool.iter().take(config.sentences).enumerate() {
             let range = document.sentences[i].words.clone();
@@ -138,6 +149,7 @@ impl<'d> Opening<'d> {
                     first,
                     mark: document.words[number].mark,
                     source: names_source(document.word(number), next),
+                    inside: inside.contains(&number) && !first,
                 });
             }
         }
@@ -167,9 +179,18 @@ impl<'d> Opening<'d> {
             let features: Vec<f32> = gaps.iter().flat_map(|gap| self.features(gap, &own.states, config.size)).collect();
             broken(&features).unwrap_or_default().iter().map(|&share| share > gap.most).collect()
         };
-        let written = self.keep(&own.logits, config, limit, refused)?;
+        let mut written = self.keep(&own.logits, config, limit, refused)?;
+        self.close(&mut written);
         let word = |at: usize| &document.words[self.words[at].number];
         Some(self.runs(&written).into_iter().map(|run| word(run.start).start..word(run.end - 1).end).collect())
+    }
+
+    /// Let the last sentence end with its stop.
+    fn close(&self, written: &mut [bool]) {
+        let last = written.iter().rposition(|&stays| stays).map_or(0, |word| self.words[word].sentence);
+        if let Some(stop) = self.words.iter().rposition(|word| word.sentence == last && word.free && STOPS.contains(&word.text)) {
+            written[stop] |= self.words.get(stop + 1).is_none_or(|next| next.sentence != last);
+        }
     }
 
     /// Runs of words of one sentence that are `kept`.
@@ -216,7 +237,7 @@ impl<'d> Opening<'d> {
             let some = |same: bool| {
                 (0..out.len()).any(|other| out[other] && if same { self.words[other].sentence == own.sentence } else { other > word })
             };
-            if ends && own.free && [".", "؟", "!"].contains(&own.text) && some(true) && some(false) {
+            if ends && own.free && STOPS.contains(&own.text) && some(true) && some(false) {
                 out[word] = true;
             }
         }
@@ -330,11 +351,11 @@ impl<'d> Opening<'d> {
             let apart = usize::from(word.apart || !next);
             let begin = stay + begin + bias - if word.first { 0.0 } else { begin_cost };
             let open = self.words[at.saturating_sub(CLAUSE - 1)..=at].iter().any(|other| other.that && other.sentence == word.sentence);
-            let may_end = !open && last.is_none_or(|last| last.ends);
+            let may_end = !open && !word.inside && last.is_none_or(|last| last.ends);
             let at_mark = word.first || word.mark || last.is_some_and(|last| last.mark);
             let end = end - if at_mark { 0.0 } else { end_cost };
             // What a preposition or a negation holds does not stay without it.
-            let bound = next && last.is_some_and(|last| !last.ends && !last.that);
+            let bound = next && last.is_some_and(|last| !last.ends && !last.that) || word.inside;
             before = Some(at);
             let open = if word.opens { begin } else { f32::NEG_INFINITY };
             Step {
@@ -489,6 +510,7 @@ mod tests {
                 first: number % 6 == 0,
                 mark: flag(*bits, 3),
                 source: false,
+                inside: false,
                 text: if flag(*bits, 3) { ["،", "(", ")", "."][usize::from(bits >> 5) % 4] } else { "س" },
             };
             let opening = Opening { words: words.iter().enumerate().map(word).collect() };
@@ -535,6 +557,7 @@ mod tests {
                 first,
                 mark: part.chars().all(crate::text::words::is_mark),
                 source: names_source(part, all.get(number + 1).unwrap_or(&"")),
+                inside: false,
             });
             logits.extend([if outside { -2.0 } else { 2.0 }, 0.0, 0.0]);
         }
@@ -570,6 +593,28 @@ mod tests {
     }
 
     #[test]
+    fn names_stay_whole_and_the_last_sentence_keeps_its_stop() -> crate::Result<()> {
+        let model = crate::model::Model::load(&crate::model::Source::Bundled, &crate::model::Device::Cpu, None)?;
+        let mujaz = model.config.mujaz()?;
+        let text = "أدان عبداللطيف بن راشد الزياني الهجوم على المدينة الأخير.";
+        let document = Document::new(&crate::Article::new(text), &model.tokenizer, mujaz);
+        let config =
+            CutConfig { gap: None, bias: 0.0, least: 1, ..mujaz.heads.extract.as_ref().and_then(|e| e.cut.clone()).expect("it cuts") };
+        let written = |inside: &[usize]| {
+            let opening = Opening::new(&document, &[0], &[0], &inside.iter().copied().collect(), &config, |_| true);
+            // Without the end of the name, and without the last word and the stop.
+            let goes = |word: &Word<'_>| matches!(word.text, "بن" | "راشد" | "الزياني" | "الأخير" | ".");
+            let logits = opening.words.iter().flat_map(|word| [if goes(word) { -2.0 } else { 9.0 }, 0.0, 0.0]).collect();
+            let own = CutWords { logits, states: vec![0.0; opening.words.len() * config.size] };
+            let parts = opening.parts(&document, &own, &config, 50, |_| None).unwrap_or_default();
+            parts.into_iter().map(|part| &document.text.text()[part]).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(written(&[]), "أدان عبداللطيف الهجوم على المدينة .");
+        assert_eq!(written(&[2, 3, 4]), "أدان عبداللطيف بن راشد الزياني الهجوم على المدينة .");
+        Ok(())
+    }
+
+    #[test]
     fn a_sentence_behind_the_opening_is_not_covered() -> crate::Result<()> {
         let model = crate::model::Model::load(&crate::model::Source::Bundled, &crate::model::Device::Cpu, None)?;
         let mujaz = model.config.mujaz()?;
@@ -578,7 +623,7 @@ mod tests {
         let config = mujaz.heads.extract.as_ref().and_then(|extract| extract.cut.as_ref()).expect("the bundled model cuts");
         let pool: Vec<usize> = (0..document.sentences.len()).collect();
         let covers = |chosen: &[usize], states: usize| {
-            Opening::new(&document, &pool, chosen, config, |word| word < states).covers(&document, chosen)
+            Opening::new(&document, &pool, chosen, &HashSet::new(), config, |word| word < states).covers(&document, chosen)
         };
         assert_eq!((pool.len(), config.sentences), (8, 6));
         assert!(covers(&[0, 5], 99) && !covers(&[0, 6], 99), "the seventh sentence is behind the opening");
@@ -626,6 +671,7 @@ mod tests {
                 first: case.first[at] == 1,
                 mark: case.marks[at] == 1,
                 source: false,
+                inside: false,
             };
             let opening = Opening { words: (0..case.logits.len()).map(word).collect() };
             let steps = opening.steps(case.logits.as_flattened(), case.bias, case.begin_cost, case.end_cost);

@@ -5,8 +5,14 @@ use crate::data::Entity;
 use crate::model::config::EntitiesConfig;
 use crate::pipeline::document::{Document, Field};
 use crate::text::clitics;
+use crate::text::words::among;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
+
+/// Words that no name ends with.
+const PREPOSITIONS: [&str; 6] = ["في", "من", "على", "إلى", "عن", "مع"];
+/// Nouns before a place that are no part of its name.
+const PROVINCES: &str = "محافظة مدينة منطقة دولة إمارة ولاية قرية بلدة إقليم قضاء ناحية حي";
 
 /// What a label says of its word.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +48,9 @@ pub struct Decoder {
 }
 
 /// An entity by words of the document.
-struct Span {
-    words: Range<usize>,
+pub struct Span {
+    /// Its words, no mark at either end but a closing one.
+    pub words: Range<usize>,
     kind: String,
     score: f32,
 }
@@ -94,17 +101,17 @@ impl Decoder {
         path
     }
 
-    /// Entities of a document; `logits` holds a row for each word that has pieces.
-    pub fn decode(&self, document: &Document, logits: &[Option<Vec<f32>>]) -> Vec<Entity> {
+    /// Names in a document, in order; `logits` holds a row for each word that has pieces.
+    pub fn decode(&self, document: &Document, logits: &[Option<Vec<f32>>]) -> Vec<Span> {
         let mut spans = Vec::new();
         for sentence in &document.sentences {
             let path = self.viterbi(&logits[sentence.words.clone()]);
             spans.extend(self.spans(&path, sentence.words.start));
         }
-        spans.retain_mut(|span| trim_marks(document, span) && !is_proclitic(document, span));
+        spans.retain_mut(|span| trim(document, span) && !is_proclitic(document, span));
+        let mut spans = join_nouns(document, spans);
         settle_types(document, &mut spans);
-        let attested: HashSet<String> = spans.iter().map(|s| document.word(s.words.start).to_string()).collect();
-        spans.into_iter().map(|span| to_entity(document, &span, &attested)).collect()
+        spans
     }
 
     fn spans(&self, path: &[(usize, f32)], first: usize) -> Vec<Span> {
@@ -136,13 +143,15 @@ fn is_proclitic(document: &Document, span: &Span) -> bool {
     span.words.len() == 1 && clitics::is_proclitic(document.word(span.words.start))
 }
 
-/// Take punctuation off both ends; false when nothing is left. A closing bracket or quote whose
-/// opening stands inside stays.
-fn trim_marks(document: &Document, span: &mut Span) -> bool {
+/// Take punctuation off both ends, and prepositions off the last; false when nothing is left. A closing bracket or quote
+/// whose opening stands inside stays.
+fn trim(document: &Document, span: &mut Span) -> bool {
     while !span.words.is_empty() && document.words[span.words.start].mark {
         span.words.start += 1;
     }
-    while !span.words.is_empty() && document.words[span.words.end - 1].mark {
+    while span.words.len() > 1 && PREPOSITIONS.contains(&document.word(span.words.end - 1))
+        || !span.words.is_empty() && document.words[span.words.end - 1].mark
+    {
         let opening = match document.word(span.words.end - 1) {
             ")" => "(",
             "»" => "«",
@@ -155,6 +164,33 @@ fn trim_marks(document: &Document, span: &mut Span) -> bool {
         span.words.end -= 1;
     }
     !span.words.is_empty()
+}
+
+/// Join a noun that names begin with, alone, to the name right behind it: «ميناء», «عدن». One of a province is no part of its
+/// name, nor is one by itself a name at all.
+fn join_nouns(document: &Document, spans: Vec<Span>) -> Vec<Span> {
+    let bare = |word: usize| clitics::strip(document.word(word), |_| false);
+    let is_noun = |span: &Span| span.words.clone().all(|word| clitics::is_generic(&bare(word)));
+    let mut out: Vec<Span> = Vec::with_capacity(spans.len());
+    let mut noun: Option<Span> = None;
+    for mut span in spans {
+        if let Some(noun) = noun.take().filter(|noun| {
+            let next = noun.words.end == span.words.start && document.field(noun.words.start) == document.field(span.words.start);
+            let listed = document.word(span.words.start) != clitics::unlisted(document.word(span.words.start));
+            next && !listed && !(noun.kind == "LOC" && among(PROVINCES, &bare(noun.words.start)))
+        }) {
+            let (own, all) = (span.words.len() as f32, (noun.words.len() + span.words.len()) as f32);
+            span.score = (noun.score * (all - own) + span.score * own) / all;
+            span.words.start = noun.words.start;
+            span.kind = noun.kind;
+        }
+        if is_noun(&span) {
+            noun = Some(span);
+        } else {
+            out.push(span);
+        }
+    }
+    out
 }
 
 /// Give every occurrence of a surface the type that has the most probability behind it in the article.
@@ -172,13 +208,52 @@ fn settle_types(document: &Document, spans: &mut [Span]) {
     }
 }
 
-fn to_entity(document: &Document, span: &Span, attested: &HashSet<String>) -> Entity {
+/// Words of an article's names.
+struct Names<'a> {
+    /// Those that begin one.
+    first: HashSet<&'a str>,
+    /// Those that stand further inside one of a person.
+    inner: HashSet<&'a str>,
+}
+
+impl<'a> Names<'a> {
+    fn of(document: &'a Document, spans: &[Span]) -> Self {
+        let first = spans.iter().map(|span| document.word(span.words.start)).collect();
+        let persons = spans.iter().filter(|span| span.kind == "PER");
+        let inner = persons.flat_map(|span| span.words.clone().skip(1)).map(|word| document.word(word)).collect();
+        Self { first, inner }
+    }
+
+    /// The first word of a name without proclitics; `listed` says whether another of its kind stands right before it.
+    fn strip(&self, word: &str, listed: bool) -> String {
+        if word.starts_with('و') && self.inner.contains(word) {
+            return word.to_string(); // «والكوت» where there is «ثيو والكوت»
+        }
+        let word = if listed { clitics::unlisted(word) } else { word };
+        clitics::strip(word, |other| self.first.contains(other))
+    }
+}
+
+/// Whether nothing, or a comma, stands between two names of a kind.
+fn is_listed(document: &Document, before: &Span, span: &Span) -> bool {
+    let between = before.words.end..span.words.start;
+    before.kind == span.kind && between.len() < 2 && between.into_iter().all(|word| matches!(document.word(word), "،" | ","))
+}
+
+/// Names, in order, as entities.
+pub fn entities(document: &Document, spans: &[Span]) -> Vec<Entity> {
+    let names = Names::of(document, spans);
+    let before = std::iter::once(None).chain(spans.iter().map(Some));
+    spans.iter().zip(before).map(|(span, before)| to_entity(document, span, before, &names)).collect()
+}
+
+fn to_entity(document: &Document, span: &Span, before: Option<&Span>, names: &Names<'_>) -> Entity {
     let field = document.field(span.words.start);
     let part = document.part(field);
     let (first, last) = (document.words[span.words.start], document.words[span.words.end - 1]);
     let (start, end) = part.original_span(first.start, last.end);
-    let head = clitics::strip(document.word(span.words.start), |w| attested.contains(w));
-    let rest = &part.text()[first.end..last.end];
+    let head = names.strip(document.word(span.words.start), before.is_some_and(|before| is_listed(document, before, span)));
+    let rest = part.text()[first.end..last.end].replace(['_', '#'], " "); // «ميليشيا_الحوثي»
     let gap = if rest.starts_with(char::is_whitespace) { " " } else { "" };
     let name = format!("{head}{gap}{}", rest.split_whitespace().collect::<Vec<_>>().join(" "));
     Entity {
@@ -200,6 +275,53 @@ mod tests {
     fn decoder() -> Decoder {
         let labels = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"].map(str::to_string).to_vec();
         Decoder::new(&EntitiesConfig { labels, temperature: 1.0 })
+    }
+
+    /// What is written of spans of words, given as text and type, of an article: surface, type and name.
+    fn mended(text: &str, spans: &[(&str, &str)]) -> crate::Result<Vec<(String, String, String)>> {
+        use crate::model::{Device, Model, Source};
+        let model = Model::load(&Source::Bundled, &Device::Cpu, None)?;
+        let document = Document::new(&crate::Article::new(text), &model.tokenizer, model.config.mujaz()?);
+        let mut from = 0;
+        let mut found = Vec::new();
+        for (surface, kind) in spans {
+            let byte = from + document.text.text()[from..].find(surface).expect("a part of the text");
+            from = byte + surface.len();
+            let words = document.words.partition_point(|w| w.start < byte)..document.words.partition_point(|w| w.start < from);
+            found.push(Span { words, kind: kind.to_string(), score: 0.5 });
+        }
+        found.retain_mut(|span| trim(&document, span));
+        let found = entities(&document, &join_nouns(&document, found));
+        let cut = |e: &Entity| crate::text::normalise::char_slice(text, e.start, e.end).unwrap_or_default().to_string();
+        Ok(found.iter().map(|e| (cut(e), e.kind.clone(), e.name.clone())).collect())
+    }
+
+    #[test]
+    fn nouns_before_names() -> crate::Result<()> {
+        let text = "من مطار الملك خالد وميناء عدن بمحافظة لحج إلى وزارة في قطاع غزة";
+        let spans = [
+            ("مطار", "LOC"),
+            ("الملك خالد", "PER"),
+            ("وميناء", "LOC"),
+            ("عدن", "LOC"),
+            ("بمحافظة", "LOC"),
+            ("لحج", "LOC"),
+            ("وزارة في", "ORG"),
+            ("قطاع غزة", "LOC"),
+        ];
+        let found = mended(text, &spans)?;
+        let names: Vec<(&str, &str)> = found.iter().map(|(surface, kind, _)| (surface.as_str(), kind.as_str())).collect();
+        assert_eq!(names, [("مطار الملك خالد", "LOC"), ("وميناء عدن", "LOC"), ("لحج", "LOC"), ("قطاع غزة", "LOC")]);
+        Ok(())
+    }
+
+    #[test]
+    fn names_of_a_list_lose_its_and() -> crate::Result<()> {
+        let text = "حضر وائل جسار، وبرايزلي، ووليد توفيق وكيناني أحمد وثيو والكوت وسجل والكوت";
+        let spans = ["وائل جسار", "وبرايزلي", "ووليد توفيق", "وكيناني أحمد", "وثيو والكوت", "والكوت"].map(|name| (name, "PER"));
+        let names: Vec<String> = mended(text, &spans)?.into_iter().map(|(_, _, name)| name).collect();
+        assert_eq!(names, ["وائل جسار", "برايزلي", "وليد توفيق", "كيناني أحمد", "ثيو والكوت", "والكوت"]);
+        Ok(())
     }
 
     #[test]

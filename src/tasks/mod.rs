@@ -4,6 +4,7 @@ pub mod cut;
 pub mod entities;
 pub mod mentions;
 pub mod passages;
+pub mod salience;
 pub mod stance;
 pub mod summary;
 mod tidy;

@@ -2,16 +2,14 @@
 
 use super::log_softmax;
 use super::passages::{Passages, Sentence, passages, root, roots};
-use crate::data::{Entity, Stance, StanceKind, StanceScores};
+use crate::data::{Stance, StanceKind, StanceScores};
 use crate::model::config::StanceConfig;
 use crate::model::{Sequence, Tokenizer};
 use crate::pipeline::document::{Document, Field};
 use crate::text::{Normalized, words};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
-/// Main entities that get a stance when no target is given.
-const MAIN_ENTITIES: usize = 3;
 /// Words of an article that are read with a claim. As in `scripts/mujaz_train/batches.py`.
 const CLAIM_WORDS: usize = 60;
 /// Words that are read with an entity which the article does not name.
@@ -24,31 +22,6 @@ pub struct Target {
     pub text: String,
     /// What it is.
     pub kind: StanceKind,
-}
-
-/// Code points of the sentences that are page furniture.
-pub fn furniture(document: &Document) -> Vec<(usize, usize)> {
-    let found = document.sentences.iter().filter(|s| s.field == Field::Text && s.boilerplate);
-    found.map(|s| document.text.original_span(s.bytes.start, s.bytes.end)).collect()
-}
-
-/// The article's main persons, bodies and places: by mentions, weighted by where the first one stands. Share buttons
-/// and related links name bodies too; those inside `furniture` do not count.
-pub fn main_entities(entities: &[Entity], furniture: &[(usize, usize)]) -> Vec<Target> {
-    let in_furniture = |e: &Entity| e.field.is_none() && furniture.iter().any(|&(start, end)| start <= e.start && e.end <= end);
-    let mut order: Vec<(&str, f32)> = Vec::new();
-    let mut index: HashMap<&str, usize> = HashMap::new();
-    for entity in entities.iter().filter(|e| e.kind != "MISC" && !in_furniture(e)) {
-        let title = entity.field.is_some();
-        let first = if title || entity.start < 300 { 1.0 } else { 0.0 };
-        let at = *index.entry(&entity.name).or_insert_with(|| {
-            order.push((&entity.name, first));
-            order.len() - 1
-        });
-        order[at].1 += if title { 1.5 } else { 1.0 };
-    }
-    order.sort_by(|a, b| b.1.total_cmp(&a.1)); // stable: earlier first among equals
-    order.into_iter().take(MAIN_ENTITIES).map(|(name, _)| Target { text: name.to_string(), kind: StanceKind::Entity }).collect()
 }
 
 /// An input row for a target and the rows of its text.
@@ -174,34 +147,4 @@ pub fn decode(target: &Target, logits: &[f32], config: &StanceConfig, temperatur
     let best = (0..probabilities.len()).rev().max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b]));
     let label = best.map_or_else(String::new, |i| config.labels[i].clone());
     Stance { target: target.text.clone(), kind: target.kind, label, scores, evidence }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn main_entities_by_mentions_and_place() {
-        let entity = |name: &str, kind: &str, start| Entity {
-            text: name.into(),
-            kind: kind.into(),
-            start,
-            end: start + 1,
-            score: 1.0,
-            name: name.into(),
-            field: None,
-        };
-        let entities = [
-            entity("روسيا", "LOC", 0),
-            entity("السوري", "MISC", 5),
-            entity("حلب", "LOC", 400),
-            entity("حلب", "LOC", 500),
-            entity("حلب", "LOC", 600),
-            entity("سانا", "ORG", 700),
-            entity("تركيا", "LOC", 710),
-        ];
-        let names = |furniture: &[(usize, usize)]| main_entities(&entities, furniture).into_iter().map(|t| t.text).collect::<Vec<_>>();
-        assert_eq!(names(&[]), ["حلب", "روسيا", "سانا"]);
-        assert_eq!(names(&[(699, 705)]), ["حلب", "روسيا", "تركيا"], "share buttons and related links");
-    }
 }

@@ -14,6 +14,8 @@ use std::ops::Range;
 const FURTHER_WITHIN: usize = 2;
 /// Share of a sentence's words that may already be said.
 const REDUNDANT: f32 = 0.5;
+/// Marks that touch the word before them, though what stood between the two is left out.
+const STOPS: [&str; 8] = [".", "؟", "!", "،", "؛", ",", ";", ":"];
 /// Taken off the score of a sentence that leans on the one before it.
 const DANGLING_COST: f32 = 0.7;
 /// Reporting verbs that open a sentence whose speaker was named before.
@@ -107,11 +109,17 @@ fn spans_of_parts(document: &Document, mut parts: Vec<Range<usize>>) -> Vec<(usi
     out
 }
 
-/// The text of some spans.
+/// The text of some spans, a space between two words.
 fn written(spans: Vec<(usize, usize)>, original: &Original<'_>) -> Summary {
-    let parts = spans.iter().filter_map(|&(start, end)| original.slice(start, end));
-    let parts: Vec<String> = parts.map(|s| s.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-    Summary { text: parts.join(" "), method: "extractive".to_string(), spans }
+    let mut text = String::new();
+    for (at, part) in spans.iter().enumerate().filter_map(|(at, &(start, end))| Some((at, original.slice(start, end)?))) {
+        for (nth, word) in part.split_whitespace().enumerate() {
+            let stop = nth == 0 && at > 0 && STOPS.contains(&word);
+            text.push_str(if text.is_empty() || stop { "" } else { " " });
+            text.push_str(word);
+        }
+    }
+    Summary { text, method: "extractive".to_string(), spans }
 }
 
 /// Sentences chosen by `scores` within `limit` words, and which they are. Never empty where the text has a word. `original` is

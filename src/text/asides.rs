@@ -92,6 +92,10 @@ impl Words<'_> {
         if among(BREAKING, self.get(0)) {
             return 0;
         }
+        if (self.get(0), self.get(1), self.get(2)) == ("شارك", "من", "خلال") {
+            // Share buttons run together with the text: «شارك من خلال تويتر فيسبوك اكتب رأيك».
+            return (3..self.words.len().min(LONGEST_DATELINE)).find(|&at| self.get(at) == "رأيك").map_or(0, |at| at + 1);
+        }
         let (mut dashes, mut last, mut spoken, mut names) = (0, 0, 0, true);
         for at in 0..self.words.len().min(LONGEST_DATELINE) {
             if self.get(at) == ")" && self.is_dash(at + 1) && self.is_agency(at) {
@@ -126,6 +130,19 @@ impl Words<'_> {
             }
         }
         0
+    }
+
+    /// Whether it is a place, a day in two calendars and an agency: «أبها 25 شوال 1436 هـ الموافق 10 أغسطس 2015 م واس».
+    fn is_dated(&self) -> bool {
+        let words = self.words.len();
+        let agency = words > 0 && (among(BARE_AGENCIES, self.get(words - 1)) || among(UNSURE_AGENCIES, self.get(words - 1)));
+        agency && words <= LONGEST_DATELINE && (0..words).any(|at| self.get(at) == "الموافق") && (0..words).any(|at| self.has_digit(at))
+    }
+
+    /// Whether it is nothing but the letters of an agency: «و م ع».
+    fn is_initials(&self) -> bool {
+        let letter = |at: usize| self.words[at].mark || self.get(at).chars().count() == 1 && self.get(at).starts_with(char::is_alphabetic);
+        (2..=LONGEST_BYLINE).contains(&self.words.len()) && (0..self.words.len()).all(letter) && self.words.iter().any(|word| !word.mark)
     }
 
     /// Whether what stands before the colon `at` is no speaker: two dashes, or one that touches the word before it, or a place or
@@ -229,6 +246,18 @@ impl Words<'_> {
     }
 }
 
+/// How many words of a sentence of `text` are its dateline.
+pub fn dateline(text: &str, words: &[Word]) -> usize {
+    Words { text, words }.dateline()
+}
+
+/// Whether a name is that of a news agency.
+pub fn is_agency(name: &str) -> bool {
+    let letters: String = name.chars().filter(|c| c.is_alphabetic()).collect();
+    let named = name.starts_with("وكالة ") && ["الأنباء", "أنباء", "للأنباء"].iter().any(|word| name.split(' ').any(|other| other == *word));
+    [AGENCIES, BARE_AGENCIES, UNSURE_AGENCIES].iter().any(|list| among(list, name)) || INITIALS.contains(&letters.as_str()) || named
+}
+
 /// Words (as indices of `words`, a sentence of `text`) that a summary leaves out; never all of them.
 pub fn asides(text: &str, words: &[Word]) -> Vec<Range<usize>> {
     let sentence = Words { text, words };
@@ -267,7 +296,8 @@ pub fn is_byline(text: &str, words: &[Word]) -> bool {
     let outlet = place && opened && sentence.is_outlet(words.len() - 1);
     let colon = |at: usize| sentence.get(at) == ":" && (at + 1 == words.len() || at == 1 && place);
     let plain = |at: usize| !words[at].mark || sentence.is_dash(at) || "()«»".contains(sentence.get(at)) || colon(at);
-    spoken <= LONGEST_BYLINE && (dash || outlet) && (0..words.len()).all(|at| plain(at) && !sentence.has_digit(at))
+    let names = spoken <= LONGEST_BYLINE && (dash || outlet) && (0..words.len()).all(|at| plain(at) && !sentence.has_digit(at));
+    names || sentence.is_dated() || sentence.is_initials()
 }
 
 #[cfg(test)]

@@ -11,6 +11,9 @@ const OPENINGS: &str = "([اأ]قر[أا](/ي|ي|وا)? (أيضا|ايضا|ال�
 روابط ذات صلة|الأكثر (قراءة|مشاهدة|تعليقا|تداولا)|كلمات (مفتاحية|دلالية|البحث)|مصدر الصورة|صدر الصورة|تخطى .{0,40}وواصل القراءة|تخطى (يوتيوب|تويتر|فيسبوك|إكس|X) مشاركة|قصص مقترحة|مدة القراءة|Article [Ii]nformation|(Author|Role),|تعليق على الصورة|التعليق على الصورة|\
 حمل(وا)? (التطبيق|تطبيق\\p{L}*))(\\P{L}|$)|©|http|www\\.";
 
+/// Whatever stands at the start of such a line of any length.
+const SURE: &str = "رابط الخبر بصحيفة|مقالات أخرى للكاتب|//\\s*انتهى";
+
 /// Words that stand at the start of such a line and of many a sentence: only a very short line, or one with a colon
 /// behind them, is page furniture.
 const LABELS: &str = "(اقر[أا] في|المزيد من|انضم(وا)? إلى|اشترك(وا)?|مشاركة|انشر|أرسل|ارسل|طباعة|حفظ|التعليقات|تعليقات|البريد الإلكتروني|بريدك|\
@@ -25,6 +28,7 @@ const SHORT: usize = 16;
 const VERY_SHORT: usize = 4;
 
 struct Patterns {
+    sure: Regex,
     opening: Regex,
     label: Regex,
     label_with_colon: Regex,
@@ -37,6 +41,7 @@ fn patterns() -> &'static Patterns {
         let compile = |pattern: &str| Regex::new(pattern).expect("a fixed pattern");
         let opening = |pattern: &str| compile(&format!("^[\\s\\p{{P}}\\p{{S}}]*({pattern})"));
         Patterns {
+            sure: compile(&format!("^\\s*({SURE})")),
             opening: opening(OPENINGS),
             label: opening(&format!("{LABELS}(\\P{{L}}|$)")),
             label_with_colon: opening(&format!("{LABELS}\\s*:")),
@@ -54,7 +59,12 @@ pub fn is_boilerplate(sentence: &str, words: usize) -> bool {
             || (words <= VERY_SHORT && found.label.is_match(sentence))
             || found.inside.is_match(sentence)
     };
-    !sentence.chars().any(char::is_alphabetic) || (words <= SHORT && furniture())
+    !sentence.chars().any(char::is_alphabetic) || (words <= SHORT && furniture()) || found.sure.is_match(sentence)
+}
+
+/// Whether the last sentence of an article is a list of its tags: «سمات سوريا الأمم المتحدة».
+pub fn is_tags(sentence: &str) -> bool {
+    sentence.starts_with("سمات ") && !sentence.ends_with(['.', '؟', '!', '»', '"', '”'])
 }
 
 #[cfg(test)]
@@ -73,6 +83,7 @@ mod tests {
             "اقرأ/ي أيضا: غارات",
             "للمزيد: غارات على الغوطة",
             "تخطى قصص مقترحة وواصل القراءة",
+            "// انتهى // 12:30 ت م",
         ] {
             assert!(is_boilerplate(line, 5), "{line}");
         }
@@ -96,5 +107,7 @@ mod tests {
             assert!(!is_boilerplate(line, line.split(' ').count()), "{line}");
         }
         assert!(!is_boilerplate("اقرأ أيضا وهذا كلام طويل", 40), "a long sentence is the article's own");
+        assert!(is_boilerplate("رابط الخبر بصحيفة الوئام: عنوان الخبر مرة أخرى", 40), "but for what only pages say");
+        assert!(is_tags("سمات سوريا الأمم المتحدة") && !is_tags("سمات القائد الناجح كثيرة."));
     }
 }

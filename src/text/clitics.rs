@@ -7,6 +7,12 @@ use std::sync::OnceLock;
 /// Common names, so that "بسوريا" loses its ب and "بغداد" keeps it.
 const KNOWN: &str = include_str!("known_names.txt");
 
+/// Nouns that names of bodies and places begin with, none of them a name by itself.
+const GENERIC: &str = "وزارة مجلس منظمة وكالة حركة جامعة محافظة ولاية حزب جيش هيئة لجنة لواء قناة جماعة حكومة قوات شركة نادي جمهورية مملكة \
+    إمارة مدينة بنك اتحاد مؤسسة صحيفة محكمة وحدات وحدة كتائب كتيبة كتلة كلية كنيسة فصائل فرقة فيلق بلدية برلمان برنامج منطقة مديرية ثانوية \
+    إدارة مجموعة مطار ميناء سوق فريق رئاسة جمعية دولة قرية حي شارع مستشفى جزيرة جبل جبال بحر نهر مضيق معبر مخيم بلدة قضاء ناحية حقل سد \
+    ملعب استاد متحف قصر مسجد جامع مركز معهد مدرسة منتخب قطاع إقليم شرطة معتمدية أمانة تنظيم ميليشيا مليشيا ميليشيات مليشيات نقابة";
+
 const CLITICS: [char; 5] = ['و', 'ف', 'ب', 'ل', 'ك'];
 
 /// Words with ل that bodies and peoples are called by, behind an article.
@@ -20,7 +26,17 @@ pub fn is_proclitic(word: &str) -> bool {
 
 fn known() -> &'static HashSet<&'static str> {
     static SET: OnceLock<HashSet<&'static str>> = OnceLock::new();
-    SET.get_or_init(|| KNOWN.lines().filter(|l| !l.is_empty() && !l.starts_with('#')).collect())
+    SET.get_or_init(|| KNOWN.lines().filter(|l| !l.is_empty() && !l.starts_with('#')).chain(GENERIC.split_whitespace()).collect())
+}
+
+/// Whether a word without proclitics is a noun that names begin with, and no name: «محافظة».
+pub fn is_generic(word: &str) -> bool {
+    among(GENERIC, word)
+}
+
+/// `first` without the و of a list, where it is the first word of a name behind another: no name that is known begins so.
+pub fn unlisted(first: &str) -> &str {
+    first.strip_prefix('و').filter(|rest| rest.chars().count() >= 3 && !known().contains(first)).unwrap_or(first)
 }
 
 /// `first` (the first word of a name, normalised) without attached proclitics.

@@ -49,7 +49,7 @@ impl<'a> Words<'a> {
 }
 
 /// Whether `word` is one of a list with a space between each two.
-pub(super) fn among(list: &str, word: &str) -> bool {
+pub(crate) fn among(list: &str, word: &str) -> bool {
     let whole = |before: &str, behind: &str| (before.is_empty() || before.ends_with(' ')) && (behind.is_empty() || behind.starts_with(' '));
     !word.is_empty() && list.match_indices(word).any(|(at, _)| whole(&list[..at], &list[at + word.len()..]))
 }

@@ -80,7 +80,8 @@ fn run(cache: &Path, endpoint: &str, args: &[&str]) -> (Option<i32>, String, Str
         .env("HF_ENDPOINT", endpoint)
         .env_remove("HF_HUB_OFFLINE")
         .env_remove("HF_TOKEN")
-        .env_remove("HF_HUB_CACHE");
+        .env_remove("HF_HUB_CACHE")
+        .env_remove("HUGGINGFACE_HUB_CACHE");
     let output = command.args(args).write_stdin("{\"id\":\"1\",\"text\":\"أعلن المبعوث هدنة في حلب.\"}\n").output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code(), text(&output.stdout), text(&output.stderr))
@@ -141,4 +142,20 @@ fn a_token_opens_a_gated_model() {
     let mut command = mujaz();
     command.env("HF_HUB_CACHE", other.path()).env("HF_HUB_OFFLINE", "1");
     command.args(["model", "info", &format!("hub:org/gated@{COMMIT}")]).assert().success();
+}
+
+#[test]
+fn the_cache_of_a_user_is_where_other_tools_have_it() {
+    let (user, hub) = (tempfile::tempdir().unwrap(), Hub::start());
+    let home = user.path().join("huggingface");
+    fs::create_dir(&home).unwrap();
+    fs::write(home.join("token"), "open\n").unwrap();
+    let mut command = mujaz();
+    for other in ["HF_HUB_OFFLINE", "HF_TOKEN", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"] {
+        command.env_remove(other);
+    }
+    command.env("HF_HOME", "").env("XDG_CACHE_HOME", user.path()).env("HF_ENDPOINT", &hub.address);
+    command.args(["model", "pull", "hub:org/gated"]).assert().success();
+    let found = home.join("hub/models--org--gated/snapshots").join(COMMIT).join("config.json");
+    assert!(found.exists(), "in XDG_CACHE_HOME, by the token that stands there");
 }

@@ -27,9 +27,9 @@ pub fn check(article: &Article, analysis: &Analysis, limit: usize) {
     let summary = analysis.summary.as_ref().unwrap();
     assert!(summary.text.split_whitespace().count() <= limit);
     assert_eq!(summary.text.is_empty(), summary.spans.is_empty());
-    let squeeze = |s: &str| s.split_whitespace().collect::<Vec<_>>().join(" ");
-    let joined: Vec<String> = summary.spans.iter().map(|&(a, b)| squeeze(char_slice(&article.text, a, b).unwrap())).collect();
-    assert_eq!(summary.text, joined.join(" "));
+    let squeeze = |s: &str| s.split_whitespace().collect::<String>();
+    let joined: String = summary.spans.iter().map(|&(a, b)| squeeze(char_slice(&article.text, a, b).unwrap())).collect();
+    assert_eq!(squeeze(&summary.text), joined);
     assert!(summary.spans.windows(2).all(|pair| pair[0].1 <= pair[1].0));
     for stance in analysis.stance.iter().flatten() {
         let s = stance.scores;

@@ -1,0 +1,173 @@
+//! What an article is about: the persons, bodies and places that get a stance when no target is given.
+
+use super::stance::Target;
+use crate::data::{Entity, StanceKind};
+use crate::pipeline::document::{Document, Field};
+use crate::text::asides::{dateline, is_agency, is_byline};
+use crate::text::clitics::is_generic;
+use crate::text::normalise::fold_letter;
+
+/// Main entities that get a stance when no target is given.
+const MAIN_ENTITIES: usize = 3;
+/// What a mention in the title counts, beside one in the text.
+const IN_TITLE: f32 = 1.5;
+/// What mentions of a person and of a place count, beside those of a body: of an article's names editors choose those three times as
+/// often as these (`scripts/measure_targets.py`).
+const OF_PERSON: f32 = 1.3;
+const OF_PLACE: f32 = 0.3;
+
+/// Code points of the text that the article does not say itself: page furniture, bylines, datelines and lines without Arabic.
+pub fn unsaid(document: &Document) -> Vec<(usize, usize)> {
+    let text = document.text.text();
+    let mut out = Vec::new();
+    for sentence in document.sentences.iter().filter(|s| s.field == Field::Text) {
+        let words = &document.words[sentence.words.clone()];
+        let foreign = !text[sentence.bytes.clone()].contains(|c: char| ('\u{620}'..='\u{64a}').contains(&c));
+        let end = if sentence.boilerplate || foreign || is_byline(text, words) {
+            sentence.bytes.end
+        } else {
+            dateline(text, words).checked_sub(1).map_or(sentence.bytes.start, |last| words[last].end)
+        };
+        if end > sentence.bytes.start {
+            out.push(document.text.original_span(sentence.bytes.start, end));
+        }
+    }
+    out
+}
+
+/// A name and how much the article speaks of it.
+struct Candidate<'a> {
+    name: &'a str,
+    kind: &'a str,
+    words: Vec<String>,
+    titled: bool,
+    weight: f32,
+}
+
+/// The article's main persons, bodies and places: by mentions outside what is `unsaid`, earlier ones first among equals. Those under a part of a longer name count for it, and agencies only where they are in the headline.
+pub fn main_entities(entities: &[Entity], unsaid: &[(usize, usize)]) -> Vec<Target> {
+    let said = |e: &Entity| e.field.is_some() || !unsaid.iter().any(|&(start, end)| start <= e.start && e.end <= end);
+    let mut found: Vec<Candidate<'_>> = Vec::new();
+    for entity in entities.iter().filter(|e| e.kind != "MISC" && said(e)) {
+        let title = entity.field.is_some();
+        let at = found.iter().position(|other| other.name == entity.name).unwrap_or_else(|| {
+            let words = entity.name.split_whitespace().map(|word| word.chars().map(fold_letter).collect()).collect();
+            found.push(Candidate { name: &entity.name, kind: &entity.kind, words, titled: false, weight: 0.0 });
+            found.len() - 1
+        });
+        let candidate = &mut found[at];
+        candidate.titled |= title;
+        let kind = match candidate.kind {
+            "PER" => OF_PERSON,
+            "LOC" => OF_PLACE,
+            _ => 1.0,
+        };
+        candidate.weight += if title { kind * IN_TITLE } else { kind };
+    }
+    let wholes: Vec<Option<usize>> = (0..found.len()).map(|i| whole(&found, i)).collect();
+    for (part, whole) in wholes.into_iter().enumerate().filter_map(|(part, whole)| Some((part, whole?))) {
+        let (titled, weight) = (found[part].titled, std::mem::take(&mut found[part].weight));
+        found[whole].titled |= titled;
+        found[whole].weight += weight;
+    }
+    found.retain(|c| c.weight > 0.0 && (c.titled || !is_agency(c.name)) && !is_generic(c.name));
+    found.sort_by(|a, b| b.weight.total_cmp(&a.weight)); // stable
+    found.into_iter().take(MAIN_ENTITIES).map(|c| Target { text: c.name.to_string(), kind: StanceKind::Entity }).collect()
+}
+
+/// The longest name that a name is a part of, unless there are two: relatives share one.
+fn whole(found: &[Candidate<'_>], part: usize) -> Option<usize> {
+    let wholes: Vec<usize> = (0..found.len()).filter(|&other| is_part(&found[part], &found[other])).collect();
+    let mut longest = wholes.iter().filter(|&&one| !wholes.iter().any(|&other| is_part(&found[one], &found[other])));
+    longest.next().copied().filter(|_| longest.next().is_none())
+}
+
+/// Whether one name is a shorter form of another: words of a person's in their order, or a body or place without the noun before it.
+fn is_part(part: &Candidate<'_>, whole: &Candidate<'_>) -> bool {
+    if part.kind != whole.kind || part.words.len() >= whole.words.len() {
+        return false;
+    }
+    if part.kind != "PER" {
+        return whole.words.len() == part.words.len() + 1 && whole.words.ends_with(&part.words) && is_generic(&whole.words[0]);
+    }
+    let mut rest = whole.words.iter();
+    part.words.iter().all(|word| rest.any(|other| other == word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Article;
+    use crate::model::{Device, Model, Source};
+
+    fn entity(name: &str, kind: &str, start: usize) -> Entity {
+        let name = name.to_string();
+        Entity { text: name.clone(), kind: kind.into(), start, end: start + 1, score: 1.0, name, field: None }
+    }
+
+    fn names(entities: &[Entity], unsaid: &[(usize, usize)]) -> Vec<String> {
+        main_entities(entities, unsaid).into_iter().map(|target| target.text).collect()
+    }
+
+    #[test]
+    fn by_mentions_and_place() {
+        let entities = [
+            entity("روسيا", "LOC", 0),
+            entity("السوري", "MISC", 5),
+            entity("حلب", "LOC", 400),
+            entity("حلب", "LOC", 500),
+            entity("لافروف", "PER", 600),
+            entity("الناتو", "ORG", 700),
+            entity("تركيا", "LOC", 710),
+        ];
+        assert_eq!(names(&entities, &[]), ["لافروف", "الناتو", "حلب"]);
+        assert_eq!(names(&entities, &[(699, 705)]), ["لافروف", "حلب", "روسيا"], "share buttons and related links");
+    }
+
+    #[test]
+    fn parts_of_a_name_count_for_the_whole() {
+        let parts = |all: &[(&str, &str)]| names(&all.iter().map(|(name, kind)| entity(name, kind, 900)).collect::<Vec<_>>(), &[]);
+        assert_eq!(
+            parts(&[("ترامب", "PER"), ("إيران", "LOC"), ("دونالد ترامب", "PER"), ("إيران", "LOC"), ("ترامب", "PER")]),
+            ["دونالد ترامب", "إيران"]
+        );
+        assert_eq!(
+            parts(&[("سالم", "PER"), ("زيد", "PER"), ("عمرو سالم", "PER"), ("زيد", "PER")]),
+            ["زيد", "عمرو سالم"],
+            "earlier first among equals"
+        );
+        assert_eq!(parts(&[("فتحي", "PER"), ("بلقيس فتحي", "PER"), ("بلقيس احمد فتحي", "PER")]), ["بلقيس احمد فتحي"]);
+        let brothers = ["الربعي", "أحمد الربعي", "سالم الربعي"];
+        assert_eq!(parts(&brothers.map(|name| (name, "PER"))), brothers, "whose it is, is not known");
+        assert_eq!(parts(&[("غزة", "LOC"), ("قطاع غزة", "LOC"), ("قطاع غزة", "ORG")]), ["قطاع غزة"]);
+        assert_eq!(parts(&[("نجران", "LOC"), ("أمانة نجران", "ORG")]).len(), 2, "a body is not its place");
+    }
+
+    #[test]
+    fn agencies_and_bare_nouns_are_no_subject() {
+        let entities = [entity("واس", "ORG", 1), entity("محافظة", "LOC", 9), entity("فرانس برس", "ORG", 20), entity("جازان", "LOC", 30)];
+        assert_eq!(names(&entities, &[]), ["جازان"]);
+        let titled = Entity { field: Some("title".into()), ..entity("فرانس برس", "ORG", 3) };
+        assert_eq!(names(&[entities.as_slice(), &[titled]].concat(), &[]), ["فرانس برس", "جازان"]);
+    }
+
+    #[test]
+    fn datelines_and_bylines_are_unsaid() -> crate::Result<()> {
+        let model = Model::load(&Source::Bundled, &Device::Cpu, None)?;
+        let text = "أبها 25 شوال 1436 هـ الموافق 10 أغسطس 2015 م واس\nدبي، الإمارات العربية المتحدة (CNN)-- وصل الوزير.\nAHDATH.INFO\nو م ع\nاقرأ أيضا: خبر آخر\nثم غادر.";
+        let document = Document::new(&Article::new(text), &model.tokenizer, model.config.mujaz()?);
+        let found: Vec<&str> =
+            unsaid(&document).into_iter().filter_map(|(start, end)| crate::text::normalise::char_slice(text, start, end)).collect();
+        assert_eq!(
+            found,
+            [
+                "أبها 25 شوال 1436 هـ الموافق 10 أغسطس 2015 م واس",
+                "دبي، الإمارات العربية المتحدة (CNN)--",
+                "AHDATH.INFO",
+                "و م ع",
+                "اقرأ أيضا: خبر آخر"
+            ]
+        );
+        Ok(())
+    }
+}
