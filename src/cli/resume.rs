@@ -99,7 +99,7 @@ fn place(record: &BadRecord) -> (PathBuf, u64) {
 pub struct Earlier {
     /// Good records of its output that the inputs have not come to.
     pub missing: AtomicU64,
-    /// Bad records that it reported.
+    /// Bad records that it reported, in a file or between the good ones.
     pub bad: AtomicU64,
 }
 

@@ -1,5 +1,5 @@
 //! Models of the Hugging Face hub, or of a server that speaks its language (`HF_ENDPOINT`): fetched once into the cache that
-//! other tools use too (`HF_HUB_CACHE`, `HF_HOME`), then read from there without a network.
+//! other tools use too (`HF_HUB_CACHE`, `HUGGINGFACE_HUB_CACHE`, `HF_HOME`, `XDG_CACHE_HOME`), then read from there without a network.
 
 use crate::error::{Error, Result};
 use hf_hub::api::sync::{Api, ApiBuilder};
@@ -102,7 +102,7 @@ impl HubModel {
     }
 }
 
-/// The cache that `HF_HUB_CACHE` names, as other Hugging Face tools have it, or else that of [`home`].
+/// The cache that `HF_HUB_CACHE` or its older name names, as other Hugging Face tools have it, or else that of [`home`].
 fn cache() -> Cache {
     named("HF_HUB_CACHE").or_else(|| named("HUGGINGFACE_HUB_CACHE")).map_or_else(home, Cache::new)
 }

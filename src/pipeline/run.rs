@@ -50,7 +50,8 @@ pub fn run<E: From<Error>>(
     pool: &ThreadPool,
     mut sink: impl FnMut(Vec<Outcome>) -> Result<(), E>,
 ) -> Result<(), E> {
-    // Each worker computes inside the pool, where those that find no group of their own help with the batches of others.
+    // Groups are computed inside the pool, where a thread that has none helps with the batches of another's. There are more of
+    // these workers than threads: while a group waits for a batch that another thread took, its own thread goes on with the next.
     let threads = pool.current_num_threads();
     let (to_workers, from_reader) = bounded::<Group>(threads);
     let (to_writer, from_workers) = unbounded::<Finished>();
@@ -60,7 +61,7 @@ pub fn run<E: From<Error>>(
         let reader_done = to_writer.clone();
         let budget = analyzer.options().batch_tokens * BYTES_PER_PIECE;
         scope.spawn(move || read(records, budget, &tickets, &to_workers, &reader_done));
-        for _ in 0..threads {
+        for _ in 0..threads * 2 {
             let (from_reader, to_writer) = (from_reader.clone(), to_writer.clone());
             scope.spawn(move || {
                 for Group { number, records } in from_reader {

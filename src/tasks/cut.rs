@@ -187,7 +187,7 @@ impl<'d> Opening<'d> {
 
     /// Let the last sentence end with its stop.
     fn close(&self, written: &mut [bool]) {
-        let last = written.iter().rposition(|&stays| stays).map_or(0, |word| self.words[word].sentence);
+        let Some(last) = written.iter().rposition(|&stays| stays).map(|word| self.words[word].sentence) else { return };
         if let Some(stop) = self.words.iter().rposition(|word| word.sentence == last && word.free && STOPS.contains(&word.text)) {
             written[stop] |= self.words.get(stop + 1).is_none_or(|next| next.sentence != last);
         }

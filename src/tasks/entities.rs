@@ -9,8 +9,8 @@ use crate::text::words::among;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-/// Words that no name ends with.
-const PREPOSITIONS: [&str; 6] = ["في", "من", "على", "إلى", "عن", "مع"];
+/// Words that no name ends with; «على» may be an Egyptian «علي».
+const PREPOSITIONS: [&str; 5] = ["في", "من", "إلى", "عن", "مع"];
 /// Nouns before a place that are no part of its name.
 const PROVINCES: &str = "محافظة مدينة منطقة دولة إمارة ولاية قرية بلدة إقليم قضاء ناحية حي";
 
@@ -175,7 +175,7 @@ fn join_nouns(document: &Document, spans: Vec<Span>) -> Vec<Span> {
     let mut noun: Option<Span> = None;
     for mut span in spans {
         if let Some(noun) = noun.take().filter(|noun| {
-            let next = noun.words.end == span.words.start && document.field(noun.words.start) == document.field(span.words.start);
+            let next = noun.words.end == span.words.start && sentence(document, noun) == sentence(document, &span);
             let listed = document.word(span.words.start) != clitics::unlisted(document.word(span.words.start));
             next && !listed && !(noun.kind == "LOC" && among(PROVINCES, &bare(noun.words.start)))
         }) {
@@ -226,7 +226,8 @@ impl<'a> Names<'a> {
 
     /// The first word of a name without proclitics; `listed` says whether another of its kind stands right before it.
     fn strip(&self, word: &str, listed: bool) -> String {
-        if word.starts_with('و') && self.inner.contains(word) {
+        let own = |rest: &str| !clitics::is_known(rest) && !self.first.contains(rest);
+        if self.inner.contains(word) && word.strip_prefix('و').is_some_and(own) {
             return word.to_string(); // «والكوت» where there is «ثيو والكوت»
         }
         let word = if listed { clitics::unlisted(word) } else { word };
@@ -234,10 +235,18 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Whether nothing, or a comma, stands between two names of a kind.
+/// The sentence that a name stands in.
+fn sentence(document: &Document, span: &Span) -> usize {
+    document.sentences.partition_point(|sentence| sentence.words.end <= span.words.start)
+}
+
+/// Whether nothing, or a comma, stands between two names of a kind in a sentence.
 fn is_listed(document: &Document, before: &Span, span: &Span) -> bool {
     let between = before.words.end..span.words.start;
-    before.kind == span.kind && between.len() < 2 && between.into_iter().all(|word| matches!(document.word(word), "،" | ","))
+    before.kind == span.kind
+        && sentence(document, before) == sentence(document, span)
+        && between.len() < 2
+        && between.into_iter().all(|word| matches!(document.word(word), "،" | ","))
 }
 
 /// Names, in order, as entities.
@@ -317,10 +326,10 @@ mod tests {
 
     #[test]
     fn names_of_a_list_lose_its_and() -> crate::Result<()> {
-        let text = "حضر وائل جسار، وبرايزلي، ووليد توفيق وكيناني أحمد وثيو والكوت وسجل والكوت";
-        let spans = ["وائل جسار", "وبرايزلي", "ووليد توفيق", "وكيناني أحمد", "وثيو والكوت", "والكوت"].map(|name| (name, "PER"));
-        let names: Vec<String> = mended(text, &spans)?.into_iter().map(|(_, _, name)| name).collect();
-        assert_eq!(names, ["وائل جسار", "برايزلي", "وليد توفيق", "كيناني أحمد", "ثيو والكوت", "والكوت"]);
+        let text = "حضر وائل جسار، وبرايزلي، ووليد توفيق وكيناني أحمد وثيو والكوت وسجل والكوت\nوبهاسكار في الصالة";
+        let spans = ["وائل جسار", "وبرايزلي", "ووليد توفيق", "وكيناني أحمد", "وثيو والكوت", "والكوت", "وبهاسكار"];
+        let names: Vec<String> = mended(text, &spans.map(|name| (name, "PER")))?.into_iter().map(|(_, _, name)| name).collect();
+        assert_eq!(names, ["وائل جسار", "برايزلي", "وليد توفيق", "كيناني أحمد", "ثيو والكوت", "والكوت", "وبهاسكار"]);
         Ok(())
     }
 

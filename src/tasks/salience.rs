@@ -37,21 +37,24 @@ pub fn unsaid(document: &Document) -> Vec<(usize, usize)> {
 
 /// A name and how much the article speaks of it.
 struct Candidate<'a> {
+    /// As it is written first.
     name: &'a str,
     kind: &'a str,
+    /// Words of the name without differences of spelling.
     words: Vec<String>,
     titled: bool,
     weight: f32,
 }
 
-/// The article's main persons, bodies and places: by mentions outside what is `unsaid`, earlier ones first among equals. Those under a part of a longer name count for it, and agencies only where they are in the headline.
+/// The article's main persons, bodies and places: by mentions outside what is `unsaid`, earlier ones first among equals. A part of a
+/// longer name counts for that name; agencies are chosen only where the headline names them.
 pub fn main_entities(entities: &[Entity], unsaid: &[(usize, usize)]) -> Vec<Target> {
     let said = |e: &Entity| e.field.is_some() || !unsaid.iter().any(|&(start, end)| start <= e.start && e.end <= end);
     let mut found: Vec<Candidate<'_>> = Vec::new();
     for entity in entities.iter().filter(|e| e.kind != "MISC" && said(e)) {
         let title = entity.field.is_some();
-        let at = found.iter().position(|other| other.name == entity.name).unwrap_or_else(|| {
-            let words = entity.name.split_whitespace().map(|word| word.chars().map(fold_letter).collect()).collect();
+        let words: Vec<String> = entity.name.split_whitespace().map(|word| word.chars().map(fold_letter).collect()).collect();
+        let at = found.iter().position(|other| other.words == words).unwrap_or_else(|| {
             found.push(Candidate { name: &entity.name, kind: &entity.kind, words, titled: false, weight: 0.0 });
             found.len() - 1
         });
@@ -65,12 +68,14 @@ pub fn main_entities(entities: &[Entity], unsaid: &[(usize, usize)]) -> Vec<Targ
         candidate.weight += if title { kind * IN_TITLE } else { kind };
     }
     let wholes: Vec<Option<usize>> = (0..found.len()).map(|i| whole(&found, i)).collect();
-    for (part, whole) in wholes.into_iter().enumerate().filter_map(|(part, whole)| Some((part, whole?))) {
+    for part in 0..found.len() {
+        let Some(longest) = std::iter::successors(wholes[part], |&next| wholes[next]).last() else { continue };
         let (titled, weight) = (found[part].titled, std::mem::take(&mut found[part].weight));
-        found[whole].titled |= titled;
-        found[whole].weight += weight;
+        found[longest].titled |= titled;
+        found[longest].weight += weight;
     }
-    found.retain(|c| c.weight > 0.0 && (c.titled || !is_agency(c.name)) && !is_generic(c.name));
+    let agency = |c: &Candidate<'_>| c.kind == "ORG" && !c.titled && is_agency(c.name);
+    found.retain(|c| c.weight > 0.0 && !agency(c) && !is_generic(c.name));
     found.sort_by(|a, b| b.weight.total_cmp(&a.weight)); // stable
     found.into_iter().take(MAIN_ENTITIES).map(|c| Target { text: c.name.to_string(), kind: StanceKind::Entity }).collect()
 }
@@ -83,15 +88,19 @@ fn whole(found: &[Candidate<'_>], part: usize) -> Option<usize> {
 }
 
 /// Whether one name is a shorter form of another: words of a person's in their order, or a body or place without the noun before it.
+/// «سلمان بن عبدالعزيز» is the father of «محمد بن سلمان بن عبدالعزيز».
 fn is_part(part: &Candidate<'_>, whole: &Candidate<'_>) -> bool {
     if part.kind != whole.kind || part.words.len() >= whole.words.len() {
         return false;
     }
     if part.kind != "PER" {
-        return whole.words.len() == part.words.len() + 1 && whole.words.ends_with(&part.words) && is_generic(&whole.words[0]);
+        let noun = || whole.name.split_whitespace().next().is_some_and(is_generic);
+        return whole.words.len() == part.words.len() + 1 && whole.words.ends_with(&part.words) && noun();
     }
+    let first = whole.words.iter().position(|word| Some(word) == part.words.first());
+    let child = first.and_then(|at| at.checked_sub(1)).is_some_and(|before| matches!(whole.words[before].as_str(), "بن" | "ابن" | "بنت"));
     let mut rest = whole.words.iter();
-    part.words.iter().all(|word| rest.any(|other| other == word))
+    !child && part.words.iter().all(|word| rest.any(|other| other == word))
 }
 
 #[cfg(test)]
@@ -139,14 +148,20 @@ mod tests {
         assert_eq!(parts(&[("فتحي", "PER"), ("بلقيس فتحي", "PER"), ("بلقيس احمد فتحي", "PER")]), ["بلقيس احمد فتحي"]);
         let brothers = ["الربعي", "أحمد الربعي", "سالم الربعي"];
         assert_eq!(parts(&brothers.map(|name| (name, "PER"))), brothers, "whose it is, is not known");
+        let brother = ["الربعي", "أحمد الربعي", "احمد الربعي"];
+        assert_eq!(parts(&brother.map(|name| (name, "PER"))), ["أحمد الربعي"], "one man, spelt in two ways");
+        let family = ["محمد بن سلمان بن عبدالعزيز", "سلمان بن عبدالعزيز", "محمد بن سلمان"];
+        assert_eq!(parts(&family.map(|name| (name, "PER"))), family[..2], "a father is not his son");
         assert_eq!(parts(&[("غزة", "LOC"), ("قطاع غزة", "LOC"), ("قطاع غزة", "ORG")]), ["قطاع غزة"]);
-        assert_eq!(parts(&[("نجران", "LOC"), ("أمانة نجران", "ORG")]).len(), 2, "a body is not its place");
+        assert_eq!(parts(&[("حماس", "ORG"), ("حركة حماس", "ORG"), ("قيادة حركة حماس", "ORG")]), ["حركة حماس", "قيادة حركة حماس"]);
+        assert_eq!(parts(&[("نجران", "LOC"), ("جامعة نجران", "ORG")]).len(), 2, "a body is not its place");
     }
 
     #[test]
     fn agencies_and_bare_nouns_are_no_subject() {
         let entities = [entity("واس", "ORG", 1), entity("محافظة", "LOC", 9), entity("فرانس برس", "ORG", 20), entity("جازان", "LOC", 30)];
         assert_eq!(names(&entities, &[]), ["جازان"]);
+        assert_eq!(names(&[entity("قنا", "LOC", 1)], &[]), ["قنا"], "a place of the name of an agency");
         let titled = Entity { field: Some("title".into()), ..entity("فرانس برس", "ORG", 3) };
         assert_eq!(names(&[entities.as_slice(), &[titled]].concat(), &[]), ["فرانس برس", "جازان"]);
     }

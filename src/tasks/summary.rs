@@ -15,7 +15,7 @@ const FURTHER_WITHIN: usize = 2;
 /// Share of a sentence's words that may already be said.
 const REDUNDANT: f32 = 0.5;
 /// Marks that touch the word before them, though what stood between the two is left out.
-const STOPS: [&str; 8] = [".", "؟", "!", "،", "؛", ",", ";", ":"];
+const CLOSE: [&str; 8] = [".", "؟", "!", "،", "؛", ",", ";", ":"];
 /// Taken off the score of a sentence that leans on the one before it.
 const DANGLING_COST: f32 = 0.7;
 /// Reporting verbs that open a sentence whose speaker was named before.
@@ -114,7 +114,7 @@ fn written(spans: Vec<(usize, usize)>, original: &Original<'_>) -> Summary {
     let mut text = String::new();
     for (at, part) in spans.iter().enumerate().filter_map(|(at, &(start, end))| Some((at, original.slice(start, end)?))) {
         for (nth, word) in part.split_whitespace().enumerate() {
-            let stop = nth == 0 && at > 0 && STOPS.contains(&word);
+            let stop = nth == 0 && at > 0 && CLOSE.contains(&word);
             text.push_str(if text.is_empty() || stop { "" } else { " " });
             text.push_str(word);
         }
@@ -239,10 +239,14 @@ fn count(original: &Original<'_>, span: (usize, usize)) -> usize {
     original.slice(span.0, span.1).map_or(0, |s| s.split_whitespace().count())
 }
 
-/// The first `limit` words of the parts of a sentence.
+/// The first `limit` words of the parts of a sentence. A mark alone is no word: [`written`] puts it behind one.
 fn shorten_all(spans: &[(usize, usize)], original: &Original<'_>, limit: usize) -> Vec<(usize, usize)> {
     let (mut out, mut left) = (Vec::new(), limit);
-    for &span in spans {
+    for (at, &span) in spans.iter().enumerate() {
+        if at > 0 && out.last() == Some(&spans[at - 1]) && original.slice(span.0, span.1).is_some_and(|mark| CLOSE.contains(&mark)) {
+            out.push(span);
+            continue;
+        }
         if left == 0 {
             break;
         }

@@ -29,6 +29,11 @@ fn known() -> &'static HashSet<&'static str> {
     SET.get_or_init(|| KNOWN.lines().filter(|l| !l.is_empty() && !l.starts_with('#')).chain(GENERIC.split_whitespace()).collect())
 }
 
+/// Whether a word is known to be a name, or to begin one, as it is.
+pub fn is_known(word: &str) -> bool {
+    known().contains(word)
+}
+
 /// Whether a word without proclitics is a noun that names begin with, and no name: «محافظة».
 pub fn is_generic(word: &str) -> bool {
     among(GENERIC, word)
@@ -36,7 +41,7 @@ pub fn is_generic(word: &str) -> bool {
 
 /// `first` without the و of a list, where it is the first word of a name behind another: no name that is known begins so.
 pub fn unlisted(first: &str) -> &str {
-    first.strip_prefix('و').filter(|rest| rest.chars().count() >= 3 && !known().contains(first)).unwrap_or(first)
+    first.strip_prefix('و').filter(|rest| rest.chars().count() >= 3 && !is_known(first)).unwrap_or(first)
 }
 
 /// `first` (the first word of a name, normalised) without attached proclitics.

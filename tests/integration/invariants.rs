@@ -27,9 +27,18 @@ pub fn check(article: &Article, analysis: &Analysis, limit: usize) {
     let summary = analysis.summary.as_ref().unwrap();
     assert!(summary.text.split_whitespace().count() <= limit);
     assert_eq!(summary.text.is_empty(), summary.spans.is_empty());
-    let squeeze = |s: &str| s.split_whitespace().collect::<String>();
-    let joined: String = summary.spans.iter().map(|&(a, b)| squeeze(char_slice(&article.text, a, b).unwrap())).collect();
-    assert_eq!(squeeze(&summary.text), joined);
+    // The words of its spans, a space between two but before a mark that is one by itself.
+    let mut words = summary.spans.iter().flat_map(|&(a, b)| char_slice(&article.text, a, b).unwrap().split_whitespace());
+    for written in summary.text.split(' ').filter(|word| !word.is_empty()) {
+        let mut own = words.next().unwrap().to_string();
+        while own.len() < written.len() {
+            let mark = words.next().unwrap();
+            assert!([".", "؟", "!", "،", "؛", ",", ";", ":"].contains(&mark), "{mark} in {written}");
+            own += mark;
+        }
+        assert_eq!(own, written);
+    }
+    assert_eq!(words.next(), None);
     assert!(summary.spans.windows(2).all(|pair| pair[0].1 <= pair[1].0));
     for stance in analysis.stance.iter().flatten() {
         let s = stance.scores;
@@ -130,6 +139,29 @@ fn the_bundled_model_gives_a_batch_what_it_gives_alone() {
     for (article, analysis) in articles.iter().zip(&together) {
         assert_eq!(&analyzer.analyze(article).unwrap(), analysis);
         check(article, analysis, 50);
+    }
+}
+
+#[test]
+fn a_task_alone_gives_what_it_gives_among_all() {
+    let articles = samples();
+    let run = |tasks: mujaz::Tasks| {
+        Analyzer::load(&Source::Bundled, &Device::Cpu, Options { tasks, ..Options::default() }).unwrap().analyze_batch(&articles).unwrap()
+    };
+    let all = run(mujaz::Tasks::ALL);
+    let none = mujaz::Tasks { topics: false, stance: false, entities: false, summary: false };
+    let alone = [
+        run(mujaz::Tasks { topics: true, ..none }),
+        run(mujaz::Tasks { entities: true, ..none }),
+        run(mujaz::Tasks { stance: true, ..none }),
+        run(mujaz::Tasks { summary: true, ..none }),
+    ];
+    for (at, whole) in all.iter().enumerate() {
+        let [topics, entities, stance, summary] = [0, 1, 2, 3].map(|task: usize| &alone[task][at]);
+        assert_eq!((&topics.topics, &topics.entities), (&whole.topics, &None));
+        assert_eq!((&entities.entities, &entities.summary), (&whole.entities, &None));
+        assert_eq!((&stance.stance, &stance.entities), (&whole.stance, &None));
+        assert_eq!((&summary.summary, &summary.entities), (&whole.summary, &None), "{}", whole.id);
     }
 }
 
