@@ -1,6 +1,6 @@
 //! The stream: a reader, workers that each take a group of articles to its end, and a writer in order.
 //!
-//! Memory is bounded: at most a few groups a worker are under way, the slowest included.
+//! Memory is bounded: at most three groups a thread are under way, the slowest included.
 
 use crate::analyzer::Analyzer;
 use crate::data::{Analysis, Article, BadRecord, Record};
@@ -50,8 +50,8 @@ pub fn run<E: From<Error>>(
     pool: &ThreadPool,
     mut sink: impl FnMut(Vec<Outcome>) -> Result<(), E>,
 ) -> Result<(), E> {
-    // Groups are computed inside the pool, where a thread that has none helps with the batches of another's. There are more of
-    // these workers than threads: while a group waits for a batch that another thread took, its own thread goes on with the next.
+    // Groups are computed inside the pool, where a thread that has none helps with the batches of another's. There are half as
+    // many workers again as threads: where a group waits for a batch that another thread took, its own goes on with the next.
     let threads = pool.current_num_threads();
     let (to_workers, from_reader) = bounded::<Group>(threads);
     let (to_writer, from_workers) = unbounded::<Finished>();
@@ -61,7 +61,7 @@ pub fn run<E: From<Error>>(
         let reader_done = to_writer.clone();
         let budget = analyzer.options().batch_tokens * BYTES_PER_PIECE;
         scope.spawn(move || read(records, budget, &tickets, &to_workers, &reader_done));
-        for _ in 0..threads * 2 {
+        for _ in 0..threads + threads.div_ceil(2) {
             let (from_reader, to_writer) = (from_reader.clone(), to_writer.clone());
             scope.spawn(move || {
                 for Group { number, records } in from_reader {
