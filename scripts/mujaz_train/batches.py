@@ -12,7 +12,7 @@ from . import text as rules
 from .tokenizer import normalizer
 
 # Words of an article that are read with a claim, and with an entity that it does not name.
-PASSAGE_WORDS = {"claim": 60, "entity": 90}
+PASSAGE_WORDS = {"claim": 100, "entity": 90}
 LENGTHS = [32, 64, 96, 128, 192, 256, 384, 512]
 
 

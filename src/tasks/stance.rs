@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// Words of an article that are read with a claim. As in `scripts/mujaz_train/batches.py`.
-const CLAIM_WORDS: usize = 60;
+const CLAIM_WORDS: usize = 100;
 /// Words that are read with an entity which the article does not name.
 const ENTITY_WORDS: usize = 90;
 
