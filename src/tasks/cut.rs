@@ -185,7 +185,7 @@ impl<'d> Opening<'d> {
         Some(self.runs(&written).into_iter().map(|run| word(run.start).start..word(run.end - 1).end).collect())
     }
 
-    /// Let the last sentence end with its stop.
+    /// Let the last sentence end with its stop. After the search: heads that refuse gaps have learnt of last ones that hold it.
     fn close(&self, written: &mut [bool]) {
         let Some(last) = written.iter().rposition(|&stays| stays).map(|word| self.words[word].sentence) else { return };
         if let Some(stop) = self.words.iter().rposition(|word| word.sentence == last && word.free && STOPS.contains(&word.text)) {

@@ -6,6 +6,7 @@ use crate::pipeline::document::{Document, Field};
 use crate::text::asides::{dateline, is_agency, is_byline};
 use crate::text::clitics::is_generic;
 use crate::text::normalise::fold_letter;
+use std::collections::HashMap;
 
 /// Main entities that get a stance when no target is given.
 const MAIN_ENTITIES: usize = 3;
@@ -51,11 +52,12 @@ struct Candidate<'a> {
 pub fn main_entities(entities: &[Entity], unsaid: &[(usize, usize)]) -> Vec<Target> {
     let said = |e: &Entity| e.field.is_some() || !unsaid.iter().any(|&(start, end)| start <= e.start && e.end <= end);
     let mut found: Vec<Candidate<'_>> = Vec::new();
+    let mut index: HashMap<Vec<String>, usize> = HashMap::new();
     for entity in entities.iter().filter(|e| e.kind != "MISC" && said(e)) {
         let title = entity.field.is_some();
         let words: Vec<String> = entity.name.split_whitespace().map(|word| word.chars().map(fold_letter).collect()).collect();
-        let at = found.iter().position(|other| other.words == words).unwrap_or_else(|| {
-            found.push(Candidate { name: &entity.name, kind: &entity.kind, words, titled: false, weight: 0.0 });
+        let at = *index.entry(words).or_insert_with_key(|words| {
+            found.push(Candidate { name: &entity.name, kind: &entity.kind, words: words.clone(), titled: false, weight: 0.0 });
             found.len() - 1
         });
         let candidate = &mut found[at];

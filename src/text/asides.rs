@@ -135,8 +135,11 @@ impl Words<'_> {
     /// Whether it is a place, a day in two calendars and an agency: «أبها 25 شوال 1436 هـ الموافق 10 أغسطس 2015 م واس».
     fn is_dated(&self) -> bool {
         let words = self.words.len();
-        let agency = words > 0 && (among(BARE_AGENCIES, self.get(words - 1)) || among(UNSURE_AGENCIES, self.get(words - 1)));
-        agency && words <= LONGEST_DATELINE && (0..words).any(|at| self.get(at) == "الموافق") && (0..words).any(|at| self.has_digit(at))
+        words > 0
+            && is_bare_agency(self.get(words - 1))
+            && words <= LONGEST_DATELINE
+            && (0..words).any(|at| self.get(at) == "الموافق")
+            && (0..words).any(|at| self.has_digit(at))
     }
 
     /// Whether it is nothing but the letters of an agency: «و م ع».
@@ -251,11 +254,16 @@ pub fn dateline(text: &str, words: &[Word]) -> usize {
     Words { text, words }.dateline()
 }
 
+/// Whether a word is an agency that stands in datelines without brackets.
+fn is_bare_agency(word: &str) -> bool {
+    among(BARE_AGENCIES, word) || among(UNSURE_AGENCIES, word)
+}
+
 /// Whether a name is that of a news agency.
 pub fn is_agency(name: &str) -> bool {
     let letters: String = name.chars().filter(|c| c.is_alphabetic()).collect();
     let named = name.starts_with("وكالة ") && ["الأنباء", "أنباء", "للأنباء"].iter().any(|word| name.split(' ').any(|other| other == *word));
-    [AGENCIES, BARE_AGENCIES, UNSURE_AGENCIES].iter().any(|list| among(list, name)) || INITIALS.contains(&letters.as_str()) || named
+    among(AGENCIES, name) || is_bare_agency(name) || INITIALS.contains(&letters.as_str()) || named
 }
 
 /// Words (as indices of `words`, a sentence of `text`) that a summary leaves out; never all of them.
@@ -286,10 +294,7 @@ pub fn asides(text: &str, words: &[Word]) -> Vec<Range<usize>> {
 pub fn is_byline(text: &str, words: &[Word]) -> bool {
     let sentence = Words { text, words };
     let spoken = words.iter().filter(|w| !w.mark).count();
-    let agency = |at: usize| {
-        let beside = |i: usize| among(BARE_AGENCIES, sentence.get(i)) || among(UNSURE_AGENCIES, sentence.get(i));
-        beside(at - 1) || beside(at + 1)
-    };
+    let agency = |at: usize| is_bare_agency(sentence.get(at - 1)) || is_bare_agency(sentence.get(at + 1));
     let dash = (1..words.len()).any(|at| sentence.is_spaced_dash(at) || sentence.is_dash(at) && agency(at));
     let place = among(PLACES, sentence.get(0));
     let opened = (1..words.len()).find(|&at| sentence.get(at) != ":").is_some_and(|at| sentence.get(at) == "«");
