@@ -14,12 +14,12 @@ use std::ops::Range;
 const FURTHER_WITHIN: usize = 2;
 /// Share of a sentence's words that may already be said.
 const REDUNDANT: f32 = 0.5;
-/// Marks that touch the word before them, though what stood between the two is left out.
+/// Marks that touch the word before them, whatever stood between the two.
 const CLOSE: [&str; 8] = [".", "؟", "!", "،", "؛", ",", ";", ":"];
 /// Taken off the score of a sentence that leans on the one before it.
 const DANGLING_COST: f32 = 0.7;
 /// Reporting verbs that open a sentence whose speaker was named before.
-const DANGLING: [&str; 24] = [
+const DANGLING: [&str; 32] = [
     "وقال",
     "وأضاف",
     "وأضافت",
@@ -44,7 +44,18 @@ const DANGLING: [&str; 24] = [
     "لكنها",
     "وكان",
     "وكانت",
+    "وأردف",
+    "وأردفت",
+    "واختتم",
+    "واختتمت",
+    "وختم",
+    "وختمت",
+    "وأبرز",
+    "وأبرزت",
 ];
+/// Two words that open such a sentence.
+const DANGLING_PAIRS: [(&str, &str); 8] =
+    [("في", "ذلك"), ("وفي", "ذلك"), ("من", "جهته"), ("من", "جهتها"), ("من", "جانبه"), ("من", "جانبها"), ("جاء", "ذلك"), ("يأتي", "ذلك")];
 
 /// What a model says of a document's sentences and words.
 pub struct Scores<'a> {
@@ -71,15 +82,16 @@ pub fn pool(document: &Document) -> Vec<usize> {
     [whole, news].into_iter().find(|found| !found.is_empty()).unwrap_or_else(|| candidates(document, |_| true))
 }
 
-/// Words of a line that is no sentence, such as a heading or a name, unless a mark ends it.
+/// Words of a line that is no sentence, such as a heading or a name, unless a stop ends it.
 const SCRAP: usize = 4;
 
 /// Whether a line is that short, or not Arabic at all.
 fn is_scrap(document: &Document, sentence: &DocSentence) -> bool {
-    let last = document.word(sentence.words.end - 1);
+    let closing = |word: &usize| matches!(document.word(*word), "»" | "”" | "\"");
+    let ends = sentence.words.clone().rev().find(|word| !closing(word)).map_or("", |word| document.word(word));
     let spoken = sentence.words.clone().filter(|&w| !document.words[w].mark).count();
     let arabic = |w: usize| document.word(w).starts_with(|c: char| ('\u{620}'..='\u{64a}').contains(&c));
-    !sentence.words.clone().any(arabic) || spoken <= SCRAP && !matches!(last, "." | "؟" | "?" | "!" | "»" | "”" | "\"" | "…")
+    !sentence.words.clone().any(arabic) || spoken <= SCRAP && !matches!(ends, "." | "؟" | "?" | "!" | "…")
 }
 
 /// A summary of `parts` of the normalised text, ranges of bytes, within `limit` words; `None` where nothing fits.
@@ -114,7 +126,7 @@ fn written(spans: Vec<(usize, usize)>, original: &Original<'_>) -> Summary {
     let mut text = String::new();
     for (at, part) in spans.iter().enumerate().filter_map(|(at, &(start, end))| Some((at, original.slice(start, end)?))) {
         for (nth, word) in part.split_whitespace().enumerate() {
-            let stop = nth == 0 && at > 0 && CLOSE.contains(&word);
+            let stop = (nth > 0 || at > 0) && CLOSE.contains(&word);
             text.push_str(if text.is_empty() || stop { "" } else { " " });
             text.push_str(word);
         }
@@ -137,7 +149,9 @@ pub fn extract(
     for (place, &i) in pool.iter().enumerate() {
         rank[i] += config.lead / (place + 1) as f32;
         rank[i] += shares[i].map_or(0.0, |(share, word)| word.weight * share);
-        rank[i] -= if is_dangling(document, &document.sentences[i]) { DANGLING_COST } else { 0.0 };
+        let sentence = &document.sentences[i];
+        let leans = is_dangling(document, sentence) || leans_by_two(document, sentence) || is_quoted(document, sentence);
+        rank[i] -= if leans { DANGLING_COST } else { 0.0 };
     }
     pool.sort_by(|&a, &b| rank[b].total_cmp(&rank[a]).then(a.cmp(&b)));
     let mut chosen: Vec<(usize, Vec<(usize, usize)>)> = Vec::new();
@@ -177,17 +191,33 @@ fn candidates(document: &Document, keep: impl Fn(&DocSentence) -> bool) -> Vec<u
     all.filter(|(_, s)| s.field == Field::Text && keep(s)).map(|(i, _)| i).collect()
 }
 
-fn title_words(document: &Document) -> HashSet<&str> {
+pub(super) fn title_words(document: &Document) -> HashSet<&str> {
     (0..document.title_words).filter(|&w| !document.words[w].mark).map(|w| document.word(w)).collect()
 }
 
 /// Whether a sentence is the headline again, as scraped pages have it: it says nothing that the title does not.
-fn repeats_title(document: &Document, sentence: &DocSentence, title: &HashSet<&str>) -> bool {
+pub(super) fn repeats_title(document: &Document, sentence: &DocSentence, title: &HashSet<&str>) -> bool {
     sentence.words.clone().filter(|&w| !document.words[w].mark).all(|w| title.contains(document.word(w)))
 }
 
 fn is_dangling(document: &Document, sentence: &DocSentence) -> bool {
     DANGLING.contains(&document.word(sentence.words.start))
+}
+
+/// Whether two words open it that point back: «في ذلك اليوم».
+fn leans_by_two(document: &Document, sentence: &DocSentence) -> bool {
+    let first = sentence.words.start;
+    sentence.words.len() > 1 && DANGLING_PAIRS.contains(&(document.word(first), document.word(first + 1)))
+}
+
+/// Whether a quote that its line opened before it is still open: who says so stands elsewhere.
+fn is_quoted(document: &Document, sentence: &DocSentence) -> bool {
+    let text = document.text.text();
+    let line = &text[text[..sentence.bytes.start].rfind('\n').map_or(0, |at| at + 1)..sentence.bytes.start];
+    let count = |c: char| line.matches(c).count();
+    let rest = &text[sentence.bytes.clone()];
+    let closed = |c: char| rest.contains(c);
+    count('"') % 2 == 1 && closed('"') || count('«') > count('»') && closed('»') || count('“') > count('”') && closed('”')
 }
 
 fn is_byline(document: &Document, sentence: &DocSentence) -> bool {

@@ -34,8 +34,56 @@ const BARE_AGENCIES: &str = "سانا رويترز واس وام كونا بتر
 const UNSURE_AGENCIES: &str = "قنا واع سبأ وكالات الوكالات";
 /// Outlets that name themselves before a place or a writer; and in quotes.
 const OUTLETS: &str = "سبق واس الراية عكاظ الوئام متابعات الوكالات وكالات";
-const QUOTED_OUTLETS: [&str; 12] =
-    ["القدس العربي", "الشرق الأوسط", "العربي الجديد", "رويترز", "الوطن", "الحياة", "الأخبار", "النهار", "سبق", "واس", "سانا", "الأناضول"];
+const QUOTED_OUTLETS: [&str; 18] = [
+    "القدس العربي",
+    "الشرق الأوسط",
+    "العربي الجديد",
+    "رويترز",
+    "الوطن",
+    "الحياة",
+    "الأخبار",
+    "النهار",
+    "سبق",
+    "واس",
+    "سانا",
+    "الأناضول",
+    "الخليج",
+    "البيان",
+    "الاتحاد",
+    "الأهرام",
+    "الرأي",
+    "الراية",
+];
+/// Outlets and platforms that news quotes or that print themselves into it: «في تصريح لهسبريس».
+const PRESS: [&str; 27] = [
+    "هسبريس",
+    "عين اليوم",
+    "سكاي نيوز عربية",
+    "سكاي نيوز",
+    "ديلي ميل",
+    "أسوشيتد برس",
+    "أسوشييتد برس",
+    "أسوشيتدبرس",
+    "بي بي سي",
+    "سي إن إن",
+    "العربية.نت",
+    "العربية نت",
+    "روسيا اليوم",
+    "عكاظ",
+    "لوموند",
+    "الغارديان",
+    "نيويورك تايمز",
+    "واشنطن بوست",
+    "وول ستريت جورنال",
+    "فاينانشال تايمز",
+    "دويتشه فيله",
+    "بلومبرغ",
+    "هسبورت",
+    "تويتر",
+    "فيسبوك",
+    "يوتيوب",
+    "إنستغرام",
+];
 /// What numbers a paragraph.
 const NUMBERS: &str = "أولا ثانيا ثالثا رابعا خامسا سادسا سابعا ثامنا تاسعا عاشرا أخيرا";
 /// Words before an address that would hang without it.
@@ -50,6 +98,9 @@ const SAYING: &str = "قال قالت أكد أكدت أعلن أعلنت أضا
     يقول تقول يؤكد تؤكد يعلن تعلن يضيف تضيف يوضح توضح يكتب تكتب يذكر تذكر يصرح تصرح يتابع تتابع يشير تشير يرى ترى يروي تروي \
     نفى نفت ينفي تنفي نقل نقلت ينقل تنقل حذر حذرت يحذر تحذر دعا دعت يدعو تدعو طالب طالبت اتهم اتهمت كشف كشفت أفاد أفادت هدد هددت \
     رد ردت قائلا قائلة";
+/// Verbs that open news, not what somebody says of himself.
+const NEWS: &str = "افتتح افتتحت دشن دشنت استقبل استقبلت بحث بحثت شهد شهدت تعتزم يعتزم انطلقت انطلق تنطلق ينطلق وقع وقعت فاز فازت تصدر ترأس \
+    شارك شاركت نظم نظمت وصل وصلت اختتم اختتمت احتفل احتفلت تستعد يستعد تسعى يسعى تبدأ يبدأ بدأت بدأ أطلق أطلقت";
 /// A bracketed agency stands within this many words and marks.
 const LONGEST_DATELINE: usize = 14;
 /// Words of a dateline without brackets, and of a line that is nothing but a byline.
@@ -149,7 +200,8 @@ impl Words<'_> {
     }
 
     /// Whether what stands before the colon `at` is no speaker: two dashes, or one that touches the word before it, or a place or
-    /// an outlet beside `last`, the last of `dashes`, or an outlet in quotes behind a place or a dash.
+    /// an outlet beside `last`, the last of `dashes`, or an outlet in quotes behind a place or a dash, or a place and a name before
+    /// what was done.
     fn is_source(&self, at: usize, dashes: usize, last: usize) -> bool {
         let first = self.get(0);
         if last == 1 && (first.chars().count() == 1 || among(NUMBERS, first)) {
@@ -160,7 +212,9 @@ impl Words<'_> {
         let tight = last > 0 && self.touching(last - 1) && !among(PLACES, first);
         let writer = self.is_dash(1) && matches!(first, "كتب" | "كتبت");
         let beside = known(last + 1) && at - last <= 3 || last == 1 && among(OUTLETS, first);
-        dashes > 1 || tight || writer || dashes == 1 && beside || self.is_outlet(at - 1) && (dashes == 1 || known(0))
+        let name = among(PLACES, first) && (dashes, last) == (1, 1) && (4..=6).contains(&at);
+        let told = name && (among(SAYING, self.get(at + 1)) || among(NEWS, self.get(at + 1))); // «دبي - محمد أحمد: أعلن»
+        dashes > 1 || tight || writer || told || dashes == 1 && beside || self.is_outlet(at - 1) && (dashes == 1 || known(0))
     }
 
     /// Whether the quote that `close` closes holds the name of an outlet.
@@ -259,11 +313,13 @@ fn is_bare_agency(word: &str) -> bool {
     among(BARE_AGENCIES, word) || among(UNSURE_AGENCIES, word)
 }
 
-/// Whether a name is that of a news agency.
-pub fn is_agency(name: &str) -> bool {
-    let letters: String = name.chars().filter(|c| c.is_alphabetic()).collect();
-    let named = name.starts_with("وكالة ") && ["الأنباء", "أنباء", "للأنباء"].iter().any(|word| name.split(' ').any(|other| other == *word));
-    among(AGENCIES, name) || is_bare_agency(name) || INITIALS.contains(&letters.as_str()) || named
+/// Whether a name is that of a news agency or of an outlet that news quotes.
+pub fn is_press(name: &str) -> bool {
+    let own = name.strip_prefix("وكالة ").or_else(|| name.strip_prefix("صحيفة ")).unwrap_or(name);
+    let letters: String = own.chars().filter(|c| c.is_alphabetic()).collect();
+    let news = own.len() < name.len() && ["الأنباء", "أنباء", "للأنباء"].iter().any(|word| own.split(' ').any(|other| other == *word));
+    let listed = among(AGENCIES, own) || is_bare_agency(own) || own == "فرانس برس" || PRESS.contains(&own) || QUOTED_OUTLETS.contains(&own);
+    listed || INITIALS.contains(&letters.as_str()) || news
 }
 
 /// Words (as indices of `words`, a sentence of `text`) that a summary leaves out; never all of them.
@@ -352,6 +408,8 @@ mod tests {
             "رام الله - وفا-",
             "عواصم - وكالات -",
             "غزة - «القدس العربي»:",
+            "القاهرة «الخليج»:",
+            "دبي - محمد أبو عرب:",
         ] {
             assert_eq!(kept(&format!("{dateline} أعلنت الوزارة فتح الطريق")), "أعلنت الوزارة فتح الطريق", "{dateline}");
         }
@@ -392,6 +450,7 @@ mod tests {
             "دمشق - طهران.. علاقات تتبدل بعد الحرب",
             "طرطوس-اللاذقية طريق طويل بلا إنارة ليلا",
             "طريق سوهاج - قنا يحصد أرواح خمسة مواطنين",
+            "دمشق - وليد المعلم: سنرد على العدوان بكل قوة",
             "نقابة الصحفيين - وكالات الأنباء الأجنبية تمتنع عن التغطية",
             "واشنطن- الحليف الأكبر لإسرائيل- تعارض اجتياح رفح بريا",
             "الجزائر- المغرب: قطيعة دبلوماسية تدخل عامها الخامس",

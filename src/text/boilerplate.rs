@@ -12,7 +12,7 @@ const OPENINGS: &str = "([اأ]قر[أا](/ي|ي|وا)? (أيضا|ايضا|ال�
 حمل(وا)? (التطبيق|تطبيق\\p{L}*))(\\P{L}|$)|©|http|www\\.";
 
 /// Whatever stands at the start of such a line of any length.
-const SURE: &str = "رابط الخبر بصحيفة|مقالات أخرى للكاتب|//\\s*انتهى";
+const SURE: &str = "رابط الخبر بصحيفة|مقالات أخرى للكاتب|//\\s*انتهى|\\*+\\s*(نقلا عن|جميع المقالات)";
 
 /// Words that stand at the start of such a line and of many a sentence: only a very short line, or one with a colon
 /// behind them, is page furniture.
@@ -75,6 +75,7 @@ mod tests {
     fn page_furniture_and_news() {
         for line in [
             "اقرأ أيضا: غارات على الغوطة",
+            "* نقلا عن \"الرياض\" السعودية",
             "شارك",
             "تابعونا على تويتر",
             "- الأكثر قراءة",
