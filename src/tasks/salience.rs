@@ -1,11 +1,13 @@
 //! What an article is about: the persons, bodies and places that get a stance when no target is given.
 
 use super::stance::Target;
+use super::summary::{repeats_title, title_words};
 use crate::data::{Entity, StanceKind};
 use crate::pipeline::document::{Document, Field};
-use crate::text::asides::{dateline, is_agency, is_byline};
-use crate::text::clitics::is_generic;
+use crate::text::asides::{dateline, is_byline, is_press};
+use crate::text::clitics::{is_generic, strip};
 use crate::text::normalise::fold_letter;
+use crate::text::words::among;
 use std::collections::HashMap;
 
 /// Main entities that get a stance when no target is given.
@@ -16,15 +18,25 @@ const IN_TITLE: f32 = 1.5;
 /// often as these (`scripts/measure_targets.py`).
 const OF_PERSON: f32 = 1.3;
 const OF_PLACE: f32 = 0.3;
+/// What one mention of a person by one word counts beside others.
+const IN_PASSING: f32 = 0.6;
+/// Whoever is named right behind these, with proclitics, wrote the article.
+const REPORTERS: &str = "مراسلنا مراسلتنا مراسلونا موفدنا موفدتنا موفدها موفدتها مراسلها مراسلتها مراسل مراسلة موفد موفدة";
+/// Words behind one of [`REPORTERS`] in which its name stands: «مراسل بي بي سي في دمشق عساف عبود».
+const BY_REPORTER: usize = 7;
+/// Mentions that make an outlet which the headline names a subject of its own: most are only quoted.
+const OF_PRESS: usize = 3;
 
-/// Code points of the text that the article does not say itself: page furniture, bylines, datelines and lines without Arabic.
+/// Code points of the text that the article does not say itself: page furniture, bylines, datelines, the headline again and lines
+/// without Arabic.
 pub fn unsaid(document: &Document) -> Vec<(usize, usize)> {
     let text = document.text.text();
+    let title = title_words(document);
     let mut out = Vec::new();
     for sentence in document.sentences.iter().filter(|s| s.field == Field::Text) {
         let words = &document.words[sentence.words.clone()];
         let foreign = !text[sentence.bytes.clone()].contains(|c: char| ('\u{620}'..='\u{64a}').contains(&c));
-        let end = if sentence.boilerplate || foreign || is_byline(text, words) {
+        let end = if sentence.boilerplate || foreign || is_byline(text, words) || repeats_title(document, sentence, &title) {
             sentence.bytes.end
         } else {
             dateline(text, words).checked_sub(1).map_or(sentence.bytes.start, |last| words[last].end)
@@ -32,36 +44,49 @@ pub fn unsaid(document: &Document) -> Vec<(usize, usize)> {
         if end > sentence.bytes.start {
             out.push(document.text.original_span(sentence.bytes.start, end));
         }
+        for at in (0..words.len()).filter(|&at| among(REPORTERS, &strip(&text[words[at].start..words[at].end], |_| false))) {
+            let last = (at + BY_REPORTER).min(words.len() - 1);
+            out.push(document.text.original_span(words[at].start, words[last].end));
+        }
     }
     out
 }
 
+/// Adjectives, as [`spelt`], that make another body of one: «مجلس الأمن القومي».
+const OTHERS: &str = "القومي القوميه الوطني الوطنيه العالي العاليه الرئيسي الثاني الثانيه المركزي المركزيه المحلي المحليه الاقليمي الاقليميه \
+    الاسلامي الاسلاميه الملكي الملكيه الشعبي الشعبيه العسكري العسكريه المدني المدنيه السياسي السياسيه الاهلي الرياضي التنفيذي التشريعي";
+
 /// A name and how much the article speaks of it.
 struct Candidate<'a> {
-    /// As it is written first.
+    /// As it is written first, or first in the nominative.
     name: &'a str,
     kind: &'a str,
     /// Words of the name without differences of spelling.
     words: Vec<String>,
     titled: bool,
+    mentions: usize,
     weight: f32,
 }
 
 /// The article's main persons, bodies and places: by mentions outside what is `unsaid`, earlier ones first among equals. A part of a
-/// longer name counts for that name; agencies are chosen only where the headline names them.
+/// longer name counts for that name; outlets are chosen only where the headline and the text speak of them.
 pub fn main_entities(entities: &[Entity], unsaid: &[(usize, usize)]) -> Vec<Target> {
     let said = |e: &Entity| e.field.is_some() || !unsaid.iter().any(|&(start, end)| start <= e.start && e.end <= end);
     let mut found: Vec<Candidate<'_>> = Vec::new();
-    let mut index: HashMap<Vec<String>, usize> = HashMap::new();
+    let mut index: HashMap<String, usize> = HashMap::new();
     for entity in entities.iter().filter(|e| e.kind != "MISC" && said(e)) {
         let title = entity.field.is_some();
-        let words: Vec<String> = entity.name.split_whitespace().map(|word| word.chars().map(fold_letter).collect()).collect();
-        let at = *index.entry(words).or_insert_with_key(|words| {
-            found.push(Candidate { name: &entity.name, kind: &entity.kind, words: words.clone(), titled: false, weight: 0.0 });
+        let words: Vec<String> = entity.name.split_whitespace().map(|word| spelt(word, &entity.kind)).collect();
+        let at = *index.entry(words.concat()).or_insert_with(|| {
+            found.push(Candidate { name: &entity.name, kind: &entity.kind, words, titled: false, mentions: 0, weight: 0.0 });
             found.len() - 1
         });
         let candidate = &mut found[at];
+        if entity.name.ends_with("ون") && !candidate.name.ends_with("ون") {
+            candidate.name = &entity.name; // «الحوثيون», where the article has that too
+        }
         candidate.titled |= title;
+        candidate.mentions += 1;
         let kind = match candidate.kind {
             "PER" => OF_PERSON,
             "LOC" => OF_PLACE,
@@ -72,14 +97,28 @@ pub fn main_entities(entities: &[Entity], unsaid: &[(usize, usize)]) -> Vec<Targ
     let wholes: Vec<Option<usize>> = (0..found.len()).map(|i| whole(&found, i)).collect();
     for part in 0..found.len() {
         let Some(longest) = std::iter::successors(wholes[part], |&next| wholes[next]).last() else { continue };
-        let (titled, weight) = (found[part].titled, std::mem::take(&mut found[part].weight));
+        let (titled, mentions, weight) = (found[part].titled, found[part].mentions, std::mem::take(&mut found[part].weight));
         found[longest].titled |= titled;
+        found[longest].mentions += mentions;
         found[longest].weight += weight;
     }
-    let agency = |c: &Candidate<'_>| c.kind == "ORG" && !c.titled && is_agency(c.name);
-    found.retain(|c| c.weight > 0.0 && !agency(c) && !is_generic(c.name));
+    for once in found.iter_mut().filter(|c| c.kind == "PER" && c.words.len() == 1 && c.mentions == 1 && !c.titled) {
+        once.weight *= IN_PASSING;
+    }
+    let quoted = |c: &Candidate<'_>| c.kind == "ORG" && is_press(c.name) && !(c.titled && c.mentions >= OF_PRESS);
+    found.retain(|c| c.weight > 0.0 && !quoted(c) && !is_generic(c.name));
     found.sort_by(|a, b| b.weight.total_cmp(&a.weight)); // stable
     found.into_iter().take(MAIN_ENTITIES).map(|c| Target { text: c.name.to_string(), kind: StanceKind::Entity }).collect()
+}
+
+/// A word of a name without differences of spelling and, of a body, of case: «الحوثيون» are «الحوثيين».
+fn spelt(word: &str, kind: &str) -> String {
+    let mut out: String = word.chars().map(fold_letter).collect();
+    if kind == "ORG" && out.starts_with("ال") && out.chars().count() > 6 && out.ends_with("ون") {
+        out.truncate(out.len() - "ون".len());
+        out.push_str("ين");
+    }
+    out
 }
 
 /// The longest name that a name is a part of, unless there are two: relatives share one.
@@ -89,7 +128,8 @@ fn whole(found: &[Candidate<'_>], part: usize) -> Option<usize> {
     longest.next().copied().filter(|_| longest.next().is_none())
 }
 
-/// Whether one name is a shorter form of another: words of a person's in their order, or a body or place without the noun before it.
+/// Whether one name is a shorter form of another: words of a person's in their order, a body or place without the noun before it, or
+/// a body's first word («المرصد») or its first words from three on.
 /// «سلمان بن عبدالعزيز» is the father of «محمد بن سلمان بن عبدالعزيز».
 fn is_part(part: &Candidate<'_>, whole: &Candidate<'_>) -> bool {
     if part.kind != whole.kind || part.words.len() >= whole.words.len() {
@@ -97,12 +137,30 @@ fn is_part(part: &Candidate<'_>, whole: &Candidate<'_>) -> bool {
     }
     if part.kind != "PER" {
         let noun = || whole.name.split_whitespace().next().is_some_and(is_generic);
-        return whole.words.len() == part.words.len() + 1 && whole.words.ends_with(&part.words) && noun();
+        let group = || part.words.len() == 1 && stem(&part.words[0]) == stem(&whole.words[1]); // «الحوثيين», «ميليشيا الحوثي»
+        let bare = whole.words.len() == part.words.len() + 1 && noun() && (whole.words.ends_with(&part.words) || group());
+        let few = part.words.len() < 3 && !(part.words.len() == 1 && part.words[0].starts_with("ال"));
+        let begins = part.kind == "ORG" && whole.words.starts_with(&part.words);
+        return bare || begins && (!few || is_epithet(&whole.words[part.words.len()..]));
     }
     let first = whole.words.iter().position(|word| Some(word) == part.words.first());
     let child = first.and_then(|at| at.checked_sub(1)).is_some_and(|before| matches!(whole.words[before].as_str(), "بن" | "ابن" | "بنت"));
     let mut rest = whole.words.iter();
     !child && part.words.iter().all(|word| rest.any(|other| other == word))
+}
+
+/// What the words for a group's member, for several, and for what is theirs have in common, as [`spelt`].
+fn stem(word: &str) -> &str {
+    word.strip_suffix("ين").or_else(|| word.strip_suffix('ه')).unwrap_or(word)
+}
+
+/// Whether words behind a body's name only say whose it is, or which sport's: «وزارة الداخلية اللبنانية».
+fn is_epithet(words: &[String]) -> bool {
+    match words {
+        [one] => one.starts_with("ال") && (one.ends_with("ي") || one.ends_with("يه")) && !among(OTHERS, one),
+        [game, of] => game == "لكره" && of.starts_with("ال"),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -157,6 +215,16 @@ mod tests {
         assert_eq!(parts(&[("غزة", "LOC"), ("قطاع غزة", "LOC"), ("قطاع غزة", "ORG")]), ["قطاع غزة"]);
         assert_eq!(parts(&[("حماس", "ORG"), ("حركة حماس", "ORG"), ("قيادة حركة حماس", "ORG")]), ["حركة حماس", "قيادة حركة حماس"]);
         assert_eq!(parts(&[("نجران", "LOC"), ("جامعة نجران", "ORG")]).len(), 2, "a body is not its place");
+        let bodies = ["المرصد", "المرصد السوري لحقوق الإنسان", "مجلس الأمن", "مجلس الأمن الدولي", "وزارة التعليم", "وزارة التعليم العالي"];
+        assert_eq!(
+            parts(&bodies[..4].iter().map(|&name| (name, "ORG")).collect::<Vec<_>>()),
+            ["المرصد السوري لحقوق الإنسان", "مجلس الأمن الدولي"]
+        );
+        let group = ["الحوثيين", "ميليشيا الحوثي", "الحوثيون", "حركة فتح", "فتح الإسلام"];
+        assert_eq!(parts(&group[..1].iter().chain(&group[2..3]).map(|&name| (name, "ORG")).collect::<Vec<_>>()), ["الحوثيون"]);
+        assert_eq!(parts(&group.map(|name| (name, "ORG"))), ["ميليشيا الحوثي", "حركة فتح", "فتح الإسلام"]);
+        assert_eq!(parts(&[("عبد الرشيد", "PER"), ("عبدالرشيد", "PER")]), ["عبد الرشيد"]);
+        assert_eq!(parts(&bodies[4..].iter().map(|&name| (name, "ORG")).collect::<Vec<_>>()).len(), 2);
     }
 
     #[test]
@@ -165,7 +233,13 @@ mod tests {
         assert_eq!(names(&entities, &[]), ["جازان"]);
         assert_eq!(names(&[entity("قنا", "LOC", 1)], &[]), ["قنا"], "a place of the name of an agency");
         let titled = Entity { field: Some("title".into()), ..entity("فرانس برس", "ORG", 3) };
-        assert_eq!(names(&[entities.as_slice(), &[titled]].concat(), &[]), ["فرانس برس", "جازان"]);
+        assert_eq!(names(&[entities.as_slice(), &[titled.clone()]].concat(), &[]), ["جازان"], "the headline says who wrote it");
+        let again = entity("فرانس برس", "ORG", 50);
+        assert_eq!(names(&[entities.as_slice(), &[titled, again]].concat(), &[]), ["فرانس برس", "جازان"]);
+        assert_eq!(
+            names(&["وكالة الأنباء السعودية", "صحيفة عكاظ", "هسبريس", "وكالة ناسا"].map(|n| entity(n, "ORG", 1)), &[]),
+            ["وكالة ناسا"]
+        );
     }
 
     #[test]

@@ -11,7 +11,11 @@ const KNOWN: &str = include_str!("known_names.txt");
 const GENERIC: &str = "وزارة مجلس منظمة وكالة حركة جامعة محافظة ولاية حزب جيش هيئة لجنة لواء قناة جماعة حكومة قوات شركة نادي جمهورية مملكة \
     إمارة مدينة بنك اتحاد مؤسسة صحيفة محكمة وحدات وحدة كتائب كتيبة كتلة كلية كنيسة فصائل فرقة فيلق بلدية برلمان برنامج منطقة مديرية ثانوية \
     إدارة مجموعة مطار ميناء سوق فريق رئاسة جمعية دولة قرية حي شارع مستشفى جزيرة جبل جبال بحر نهر مضيق معبر مخيم بلدة قضاء ناحية حقل سد \
-    ملعب استاد متحف قصر مسجد جامع مركز معهد مدرسة منتخب قطاع إقليم شرطة معتمدية أمانة تنظيم ميليشيا مليشيا ميليشيات مليشيات نقابة";
+    ملعب استاد متحف قصر مسجد جامع مركز معهد مدرسة منتخب قطاع إقليم شرطة معتمدية أمانة تنظيم ميليشيا مليشيا ميليشيات مليشيات نقابة رابطة شبكة نيابة مهرجان معرض \
+    بطولة دوري كأس مكتب صندوق مجلة جريدة قاعة تلفزيون دائرة";
+/// Those of them that are names with the article: a channel, a newspaper, clubs, countries that call themselves so.
+const NAMED: &str =
+    "جمهورية مملكة مدينة اتحاد وحدة وحدات كتائب كنيسة برلمان مديرية جزيرة سد قصر منتخب مخيم جيش بحر رئاسة رابطة شبكة مجلة دائرة كأس";
 
 const CLITICS: [char; 5] = ['و', 'ف', 'ب', 'ل', 'ك'];
 
@@ -39,9 +43,20 @@ pub fn is_generic(word: &str) -> bool {
     among(GENERIC, word)
 }
 
+/// Whether a word without proclitics is such a noun with the article, which is no name either: «الحكومة».
+pub fn is_definite(word: &str) -> bool {
+    word.strip_prefix("ال").is_some_and(|noun| is_generic(noun) && !among(NAMED, noun))
+}
+
 /// `first` without the و of a list, where it is the first word of a name behind another: no name that is known begins so.
 pub fn unlisted(first: &str) -> &str {
-    first.strip_prefix('و').filter(|rest| rest.chars().count() >= 3 && !is_known(first)).unwrap_or(first)
+    let own = |rest: &str| {
+        let mut letters = rest.chars();
+        // «ويندسور» is no «يندسور», «ويوسف» is «يوسف».
+        let foreign = letters.next() == Some('ي') && !letters.next().is_some_and(|c| "اوأ".contains(c));
+        rest.chars().count() >= 3 && !is_known(first) && (!foreign || is_known(rest))
+    };
+    first.strip_prefix('و').filter(|rest| own(rest)).unwrap_or(first)
 }
 
 /// `first` (the first word of a name, normalised) without attached proclitics.
@@ -63,7 +78,7 @@ pub fn strip(first: &str, attested: impl Fn(&str) -> bool + Copy) -> String {
     if let (Some(bare), Some(rest)) = (joined.strip_prefix('ل'), joined.strip_prefix("لل")) {
         let (article, both) = (format!("ال{rest}"), format!("ال{bare}"));
         // Attested may be «لهيئة», which is no name but bears one.
-        let borne = attested(&article) || attested(rest);
+        let borne = attested(&article) || attested(rest) || known().contains(rest);
         let lam = among(LAM, bare);
         if !lam && (known().contains(bare) || attested(bare) && !borne) {
             return bare.to_string();
@@ -78,6 +93,10 @@ pub fn strip(first: &str, attested: impl Fn(&str) -> bool + Copy) -> String {
         if rest.chars().count() >= 3 || known().contains(with_article.as_str()) {
             return with_article;
         }
+    }
+    let hamza = |rest: &str| rest.starts_with(['أ', 'إ', 'آ']) && rest.chars().count() >= 4;
+    if let Some(rest) = first.strip_prefix(['و', 'ب', 'ل']).filter(|rest| hamza(rest)) {
+        return rest.to_string(); // no name begins with one of them and a hamza: «بآسفي»
     }
     let mut rest = first;
     for pass in 0..2 {
@@ -140,6 +159,16 @@ mod tests {
         {
             assert_eq!(strip(written, never), name);
         }
+        for (written, name) in
+            [("بآسفي", "آسفي"), ("وأندرو", "أندرو"), ("للجامعة", "الجامعة"), ("لمكتب", "مكتب"), ("بدوري", "دوري"), ("وأدم", "وأدم")]
+        {
+            assert_eq!(strip(written, never), name);
+        }
+        for (written, name) in [("ويندسور", "ويندسور"), ("ويوسف", "يوسف"), ("ويحيى", "يحيى"), ("وكيفن", "كيفن"), ("ويانغ", "يانغ")]
+        {
+            assert_eq!(unlisted(written), name);
+        }
+        assert_eq!(["الحكومة", "الجزيرة", "حكومة", "المدير"].map(is_definite), [true, false, false, false]);
         assert_eq!(strip("للقناة", |w| w == "لقناة" || w == "القناة"), "القناة");
         assert_eq!(strip("للافروف", |w| w == "لافروف"), "لافروف");
         assert_eq!(strip("وبسوريا", |w| w == "بسوريا"), "سوريا", "attested with a clitic");
