@@ -4,7 +4,7 @@ use super::apart;
 use super::args::{AnalyzeArgs, Settings};
 use super::exit::ExitStatus;
 use super::progress::Progress;
-use super::resume::{self, Earlier, Opened};
+use super::resume::{self, Earlier, Opened, Traits};
 use crate::analyzer::Analyzer;
 use crate::data::{BadRecord, Identity, Inputs, Writer};
 use crate::pipeline::{self, Outcome};
@@ -29,7 +29,7 @@ pub fn run(args: AnalyzeArgs) -> anyhow::Result<ExitStatus> {
     let output = settings.output.file.as_deref().map(|path| resume::open_output(path, resume)).transpose()?;
     let errors = settings.errors.as_deref().map(|path| resume::open_errors(path, resume)).transpose()?;
     let ((output, done), (errors, reported)) = (output.unzip(), errors.unzip());
-    let done = done.unwrap_or(0);
+    let done = done.unwrap_or_default();
     let sink: Sink = match output {
         Some(file) => Box::new(file.begin().context("cannot write the output")?),
         None => Box::new(BufWriter::new(std::io::stdout())),
@@ -38,12 +38,13 @@ pub fn run(args: AnalyzeArgs) -> anyhow::Result<ExitStatus> {
     let names = super::render::topic_names(&analyzer.model().config);
     let mut writer = Writer::new(sink, settings.output.format, settings.options.with_text, names)?;
     if settings.verbose {
-        describe(&settings, &analyzer, done);
+        describe(&settings, &analyzer, done.left());
     }
     let mut progress = Progress::new(total, settings.quiet);
     let mut any_bad = false;
-    let earlier = Earlier { missing: done.into(), ..Earlier::default() };
-    let result: anyhow::Result<()> = pipeline::run(&analyzer, earlier.skip(inputs, reported), &pool, |outcomes| {
+    let earlier = Earlier::default();
+    let records = earlier.skip(inputs, done, reported, Traits::of(&analyzer)?);
+    let result: anyhow::Result<()> = pipeline::run(&analyzer, records, &pool, |outcomes| {
         let clock = Clock::start();
         let (mut good, mut bad) = (0, Vec::new());
         for outcome in outcomes {
