@@ -1,7 +1,8 @@
 //! What `analyze` writes, and what an earlier run of it left there to go on from.
 
+use super::draft::Draft;
 use crate::analyzer::Analyzer;
-use crate::data::{Article, BadRecord, Record};
+use crate::data::{Article, BadRecord, Format, Record};
 use crate::error::{Error, Result};
 use crate::pipeline::INTERNAL_ERROR;
 use serde_json::Value;
@@ -15,13 +16,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Opened {
     file: File,
     keep: u64,
+    /// Where it is written through a draft: what puts that in its place.
+    pub draft: Option<Draft>,
 }
 
 impl Opened {
     /// A file to write from its beginning.
     fn anew(path: &Path) -> Result<Self> {
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
-        Ok(Self { file: file.map_err(|source| Error::file(path, source))?, keep: 0 })
+        Ok(Self { file: file.map_err(|source| Error::file(path, source))?, keep: 0, draft: None })
+    }
+
+    /// A file to write through a draft.
+    fn drafted(path: &Path) -> Result<Self> {
+        let (file, draft) = Draft::begin(path)?;
+        Ok(Self { file, keep: 0, draft })
     }
 
     /// A file of an earlier run, to write behind its complete lines; what these are, and the last of them. What cannot be `read`
@@ -48,7 +57,7 @@ impl Opened {
             keep += length as u64;
             std::mem::swap(&mut line, &mut last);
         }
-        Ok((Self { file, keep }, found, last))
+        Ok((Self { file, keep, draft: None }, found, last))
     }
 
     /// Empty the file but for what is kept. Now it is written.
@@ -67,10 +76,12 @@ fn is_part(line: &[u8], beginning: &str) -> bool {
     same && serde_json::from_slice::<serde::de::IgnoredAny>(line).is_err()
 }
 
-/// The output, and what an earlier run left in it.
-pub fn open_output(path: &Path, resume: bool) -> Result<(Opened, Done)> {
+/// The output, and what an earlier run left in it. An earlier file of a format that is of no use before its end stays until
+/// this run has come to its own.
+pub fn open_output(path: &Path, format: Format, resume: bool) -> Result<(Opened, Done)> {
     if !(resume && path.is_file()) {
-        return Ok((Opened::anew(path)?, Done::default()));
+        let opened = if format.grows() { Opened::anew(path) } else { Opened::drafted(path) };
+        return Ok((opened?, Done::default()));
     }
     let (file, ids, last) = Opened::behind(path, "{\"id\":", |line| {
         let record: Value = serde_json::from_slice(line).ok()?;
@@ -252,7 +263,7 @@ mod tests {
         let record = r#"{"id":"a","meta":{"model":"m"}}"#;
         let done = |content: String| {
             std::fs::write(&path, &content)?;
-            let (opened, done) = open_output(&path, true).map_err(std::io::Error::other)?;
+            let (opened, done) = open_output(&path, Format::Jsonl, true).map_err(std::io::Error::other)?;
             drop(opened.begin()?);
             Ok((done.left(), content.len() - std::fs::read(&path)?.len()))
         };

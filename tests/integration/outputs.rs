@@ -3,6 +3,8 @@
 use crate::{ids, repo, tiny};
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
 
 /// The end of a run that must not go on: it tells `words`, and `path` is what it was.
 fn refuses(command: &mut assert_cmd::Command, path: &Path, words: &str) {
@@ -61,4 +63,76 @@ fn a_run_of_other_settings_is_not_gone_on_from() {
     refuses(&mut other, &out, "record 1 is by model tiny-bert, revision fixture, this run by tiny-xlmr, revision fixture");
     resume(&answers).assert().success();
     assert_eq!(fs::read(&out).unwrap(), whole);
+}
+
+/// A page or a parquet table is of no use before its end: until then the earlier one stays.
+#[test]
+fn an_earlier_page_or_table_is_replaced_by_a_whole_one_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["out.html", "out.parquet"] {
+        let (out, draft) = (folder.path().join(name), folder.path().join(format!("{name}.part")));
+        fs::write(&out, "of before").unwrap();
+        let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("mujaz"))
+            .args(["analyze", "-", "-q", "--model"])
+            .arg(repo("tests/fixtures/tiny-bert"))
+            .arg("-o")
+            .arg(&out)
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        for _ in 0..600 {
+            if draft.exists() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!((fs::read_to_string(&out).unwrap().as_str(), draft.exists()), ("of before", true), "{name}");
+        tiny().arg(repo("examples/articles")).arg("-o").arg(&out).assert().success();
+        assert!(fs::metadata(&out).unwrap().len() > 1000 && !draft.exists(), "{name}");
+    }
+    let draft = folder.path().join("new.html.part");
+    let mut command = tiny();
+    command.arg(repo("examples/articles")).arg("-o").arg(folder.path().join("new.html")).arg("--errors").arg(draft);
+    command.assert().code(2);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_that_fails_leaves_no_draft() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::os::unix::fs::symlink("/proc/self/mem", path("in.jsonl")).unwrap(); // opens, but cannot be read
+    for name in ["out.html", "out.parquet"] {
+        fs::write(path(name), "of before").unwrap();
+        refuses(tiny().arg(path("in.jsonl")).arg("-o").arg(path(name)), &path(name), "in.jsonl");
+    }
+    refuses(crate::mujaz().arg("render").arg(path("in.jsonl")).arg("-o").arg(path("out.html")), &path("out.html"), "in.jsonl");
+    let left = fs::read_dir(folder.path()).unwrap().filter(|entry| entry.as_ref().unwrap().path().extension().unwrap() == "part");
+    assert_eq!(left.count(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_page_is_written_where_its_link_leads() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir(path("site")).unwrap();
+    std::os::unix::fs::symlink("site/page.html", path("link.html")).unwrap();
+    let whole = || {
+        assert!(path("link.html").is_symlink());
+        let page = fs::read_to_string(path("site/page.html")).unwrap();
+        assert!(page.trim_end().ends_with("</html>"));
+        page
+    };
+    let analyses = path("analyses.jsonl");
+    fs::write(&analyses, "{\"id\":\"a\",\"text\":\"خبر\"}\n").unwrap();
+    crate::mujaz().arg("render").arg(&analyses).arg("-o").arg(path("link.html")).assert().success();
+    let rendered = whole();
+    tiny().arg(repo("examples/articles")).arg("-o").arg(path("link.html")).assert().success();
+    assert_ne!(whole(), rendered);
+    std::os::unix::fs::symlink("/dev/null", path("null.html")).unwrap();
+    crate::mujaz().arg("render").arg(&analyses).arg("-o").arg(path("null.html")).assert().success();
+    assert!(path("null.html").is_symlink() && !Path::new("/dev/null.part").exists());
 }
