@@ -122,6 +122,7 @@ fn keep_apart(settings: &Settings, inputs: &mut Inputs) -> anyhow::Result<()> {
     for file in files.into_iter().flatten().filter_map(Identity::of).chain(printed) {
         inputs.leave_out(&file);
     }
-    let named: Vec<PathBuf> = settings.inputs.iter().filter(|path| !path.is_dir()).cloned().collect();
+    let named = settings.inputs.iter().filter(|path| !path.is_dir()).cloned();
+    let named: Vec<PathBuf> = named.chain(settings.source.paths()).collect();
     apart::keep_apart(&named, &files)
 }

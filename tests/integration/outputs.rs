@@ -136,3 +136,31 @@ fn a_page_is_written_where_its_link_leads() {
     crate::mujaz().arg("render").arg(&analyses).arg("-o").arg(path("null.html")).assert().success();
     assert!(path("null.html").is_symlink() && !Path::new("/dev/null.part").exists());
 }
+
+/// Articles and labels are not all that a command reads.
+#[test]
+fn no_output_destroys_a_model_or_a_map() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir(path("model")).unwrap();
+    for name in ["config.json", "tokenizer.json", "model.safetensors"] {
+        fs::copy(repo("tests/fixtures/tiny-bert").join(name), path("model").join(name)).unwrap();
+    }
+    fs::write(path("map.toml"), "[topics]\nwar = \"conflict\"\n").unwrap();
+    fs::write(path("in.jsonl"), "{\"text\":\"وصل الوزير إلى حلب.\",\"topics\":[\"war\"]}\n").unwrap();
+    for (command, file) in [
+        ("check in.jsonl --map map.toml --json map.toml", "map.toml"),
+        ("check in.jsonl --model model --json model/config.json", "model/config.json"),
+        ("evaluate in.jsonl --model model --map map.toml --json map.toml", "map.toml"),
+        ("evaluate in.jsonl --model bundled --model model --html model/tokenizer.json", "model/tokenizer.json"),
+        ("bench in.jsonl --model model --rows model/config.json", "model/config.json"),
+        ("analyze in.jsonl --model model --errors ./model/model.safetensors", "model/model.safetensors"),
+    ] {
+        let mut program = crate::mujaz();
+        program.current_dir(folder.path()).args(command.split(' '));
+        refuses(&mut program, &path(file), "is both an input and an output; give the output another name");
+    }
+    let mut beside = crate::mujaz();
+    beside.current_dir(folder.path()).args(["check", "in.jsonl", "--map", "map.toml", "--model", "model", "--json", "model/report.json"]);
+    beside.assert().success();
+}
