@@ -1,10 +1,11 @@
 //! `mujaz analyze`.
 
 use super::apart;
-use super::args::{AnalyzeArgs, Settings};
+use super::args::{AnalyzeArgs, Output, Settings};
+use super::draft::Draft;
 use super::exit::ExitStatus;
 use super::progress::Progress;
-use super::resume::{self, Earlier, Opened};
+use super::resume::{self, Earlier, Opened, Traits};
 use crate::analyzer::Analyzer;
 use crate::data::{BadRecord, Identity, Inputs, Writer};
 use crate::pipeline::{self, Outcome};
@@ -25,25 +26,27 @@ pub fn run(args: AnalyzeArgs) -> anyhow::Result<ExitStatus> {
     let pool = pipeline::workers(settings.threads)?;
     let analyzer = pool.install(|| Analyzer::load(&settings.source, &settings.device, settings.options.clone()))?;
     // Nothing is emptied before everything is open.
-    let resume = settings.output.resume;
-    let output = settings.output.file.as_deref().map(|path| resume::open_output(path, resume)).transpose()?;
-    let errors = settings.errors.as_deref().map(|path| resume::open_errors(path, resume)).transpose()?;
-    let ((output, done), (errors, reported)) = (output.unzip(), errors.unzip());
-    let done = done.unwrap_or(0);
+    let Output { file, format, resume } = &settings.output;
+    let output = file.as_deref().map(|path| resume::open_output(path, *format, *resume)).transpose()?;
+    let errors = settings.errors.as_deref().map(|path| resume::open_errors(path, *resume)).transpose()?;
+    let ((mut output, done), (errors, reported)) = (output.unzip(), errors.unzip());
+    let done = done.unwrap_or_default();
+    let draft = output.as_mut().and_then(|output| output.draft.take());
     let sink: Sink = match output {
         Some(file) => Box::new(file.begin().context("cannot write the output")?),
         None => Box::new(BufWriter::new(std::io::stdout())),
     };
     let mut errors = errors.map(Opened::begin).transpose().context("cannot write --errors")?;
     let names = super::render::topic_names(&analyzer.model().config);
-    let mut writer = Writer::new(sink, settings.output.format, settings.options.with_text, names)?;
+    let mut writer = Writer::new(sink, *format, settings.options.with_text, names)?;
     if settings.verbose {
-        describe(&settings, &analyzer, done);
+        describe(&settings, &analyzer, done.left());
     }
     let mut progress = Progress::new(total, settings.quiet);
     let mut any_bad = false;
-    let earlier = Earlier { missing: done.into(), ..Earlier::default() };
-    let result: anyhow::Result<()> = pipeline::run(&analyzer, earlier.skip(inputs, reported), &pool, |outcomes| {
+    let earlier = Earlier::default();
+    let records = earlier.skip(inputs, done, reported, Traits::of(&analyzer)?);
+    let result: anyhow::Result<()> = pipeline::run(&analyzer, records, &pool, |outcomes| {
         let clock = Clock::start();
         let (mut good, mut bad) = (0, Vec::new());
         for outcome in outcomes {
@@ -63,12 +66,13 @@ pub fn run(args: AnalyzeArgs) -> anyhow::Result<ExitStatus> {
         progress.advance(good, bad.len() as u64, read.load(Ordering::Relaxed));
         Ok(())
     });
-    // What was analysed before an error is kept, whatever the error is.
+    // What was analysed before an error is kept, whatever the error is; but a draft goes, and what it was to replace stays.
     let closed = writer.finish().context("cannot write the output");
     result?;
     closed?;
     let (missing, known) = (earlier.missing.into_inner(), earlier.bad.into_inner());
     anyhow::ensure!(missing == 0, "the output holds {missing} records more than the inputs; --resume needs the inputs of the earlier run");
+    draft.map_or(Ok(()), Draft::put)?;
     progress.advance(0, known, read.load(Ordering::Relaxed));
     progress.finish();
     Ok(if any_bad || known > 0 { ExitStatus::BadRecords } else { ExitStatus::Success })
@@ -111,11 +115,14 @@ fn describe(settings: &Settings, analyzer: &Analyzer, done: u64) {
 
 /// An output in an input folder is not read; else none may be an input or another output.
 fn keep_apart(settings: &Settings, inputs: &mut Inputs) -> anyhow::Result<()> {
-    let files = [settings.output.file.as_deref(), settings.errors.as_deref()];
-    let printed = settings.output.file.is_none().then(Identity::stdout).flatten();
+    let Output { file, format, .. } = &settings.output;
+    let draft = file.as_deref().filter(|_| !format.grows()).map(Draft::part);
+    let files = [file.as_deref(), settings.errors.as_deref(), draft.as_deref()];
+    let printed = file.is_none().then(Identity::stdout).flatten();
     for file in files.into_iter().flatten().filter_map(Identity::of).chain(printed) {
         inputs.leave_out(&file);
     }
-    let named: Vec<PathBuf> = settings.inputs.iter().filter(|path| !path.is_dir()).cloned().collect();
+    let named = settings.inputs.iter().filter(|path| !path.is_dir()).cloned();
+    let named: Vec<PathBuf> = named.chain(settings.source.paths()).collect();
     apart::keep_apart(&named, &files)
 }

@@ -4,8 +4,8 @@ use crate::data::{Identity, Inputs};
 use std::path::{Path, PathBuf};
 
 /// Refuse `outputs` that are one file with an input or with each other, whatever their names. Absent ones are passed by;
-/// standard output counts among them where it is redirected to a file. `inputs` are as on the command line: `-` is standard
-/// input, and a folder stands for the articles in it.
+/// standard output counts among them where it is redirected to a file. `inputs` are all that the command reads, models and
+/// maps too, as on the command line: `-` is standard input, and a folder stands for the articles in it.
 pub fn keep_apart(inputs: &[PathBuf], outputs: &[Option<&Path>]) -> anyhow::Result<()> {
     let mut written = vec![("standard output".to_string(), Identity::stdout(), None)];
     written.extend(outputs.iter().flatten().map(|path| (path.display().to_string(), Identity::of(path), yet_to_be(path))));

@@ -187,7 +187,8 @@ pub struct AnalyzeArgs {
     /// Write bad records to FILE as JSONL instead of to stderr
     #[arg(long, value_name = "FILE")]
     pub errors: Option<PathBuf>,
-    /// Go on after the last complete record of an earlier run's -o FILE.jsonl
+    /// Go on after the last complete record of an earlier run's -o FILE.jsonl: of the same inputs, by the same model, with the
+    /// same answers
     #[arg(long, requires = "output")]
     pub resume: bool,
     /// No progress and no closing line

@@ -76,7 +76,8 @@ struct StageShare {
 }
 
 pub fn run(args: &BenchArgs) -> anyhow::Result<ExitStatus> {
-    keep_apart(&args.inputs, &[args.rows.as_deref(), args.json.as_deref()])?;
+    let inputs = [args.inputs.as_slice(), &args.model.paths()].concat();
+    keep_apart(&inputs, &[args.rows.as_deref(), args.json.as_deref()])?;
     let (articles, any_bad) = articles(args)?;
     let threads = args.computing.threads();
     let config = Config::parse(&args.model.open()?.config, &args.model.to_string())?;

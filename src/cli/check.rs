@@ -11,7 +11,8 @@ use serde_json::json;
 use std::io::Write;
 
 pub fn run(args: CheckArgs) -> anyhow::Result<ExitStatus> {
-    keep_apart(&args.data, &[args.json.as_deref()])?;
+    let inputs = [&args.data, args.map.as_slice(), &args.model.paths()].concat();
+    keep_apart(&inputs, &[args.json.as_deref()])?;
     let map = args.map.as_deref().map(LabelMap::read).transpose()?.unwrap_or_default();
     let (records, bad) = read_placed(&args.data, &map)?;
     let files = args.model.open()?;

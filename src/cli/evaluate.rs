@@ -20,6 +20,7 @@ use rayon::prelude::*;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::path::PathBuf;
 
 /// Articles that go to the model together.
 const GROUP: usize = 16;
@@ -27,7 +28,9 @@ const GROUP: usize = 16;
 const GATED: [&str; 5] = ["entities", "topics", "stance-claim", "stance-entity", "summary"];
 
 pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitStatus> {
-    keep_apart(&args.data, &[args.json.as_deref(), args.html.as_deref()])?;
+    let model_files: Vec<PathBuf> = args.model.iter().flat_map(Source::paths).collect();
+    let inputs = [&args.data, args.map.as_slice(), &model_files].concat();
+    keep_apart(&inputs, &[args.json.as_deref(), args.html.as_deref()])?;
     let map = args.map.as_deref().map(LabelMap::read).transpose()?.unwrap_or_default();
     let gates = args.min_f1.iter().map(|g| gate(g)).collect::<anyhow::Result<Vec<_>>>()?;
     let (truth, bad) = read(&args.data, &map)?;

@@ -5,6 +5,7 @@ mod apart;
 mod args;
 mod bench;
 mod check;
+mod draft;
 mod evaluate;
 mod exit;
 mod model;

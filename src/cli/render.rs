@@ -2,6 +2,7 @@
 
 use super::apart::keep_apart;
 use super::args::RenderArgs;
+use super::draft::Draft;
 use super::exit::{ExitStatus, say};
 use crate::data::{BadRecord, JsonlReader};
 use crate::model::Config;
@@ -10,13 +11,10 @@ use anyhow::Context;
 use serde_json::{Map, Value};
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read};
-use std::path::Path;
 
 pub fn run(args: RenderArgs) -> anyhow::Result<ExitStatus> {
     anyhow::ensure!(args.output.extension().is_some_and(|e| e.eq_ignore_ascii_case("html")), "the output's name must end in .html");
-    // An earlier page is replaced only by a whole one.
-    let draft = args.output.with_extension("html.part");
-    keep_apart(std::slice::from_ref(&args.results), &[Some(&args.output), Some(&draft)])?;
+    keep_apart(std::slice::from_ref(&args.results), &[Some(&args.output), Some(&Draft::part(&args.output))])?;
     let source = args.results.display().to_string();
     let input: Box<dyn Read> = if source == "-" {
         Box::new(std::io::stdin())
@@ -24,17 +22,14 @@ pub fn run(args: RenderArgs) -> anyhow::Result<ExitStatus> {
         Box::new(File::open(&args.results).with_context(|| format!("cannot read {source}"))?)
     };
     let config = Config::parse(&crate::model::Source::Bundled.open()?.config, "bundled")?;
-    let result = draw(&args, input, source, &draft, &config);
-    if result.is_err() {
-        let _ = std::fs::remove_file(&draft);
-    }
-    result
+    draw(&args, input, source, &config)
 }
 
-/// Write the page into `draft`, and that in place of an earlier page.
-fn draw(args: &RenderArgs, input: Box<dyn Read>, source: String, draft: &Path, config: &Config) -> anyhow::Result<ExitStatus> {
+/// Write the page: a whole one, else an earlier one stays.
+fn draw(args: &RenderArgs, input: Box<dyn Read>, source: String, config: &Config) -> anyhow::Result<ExitStatus> {
+    let (file, draft) = Draft::begin(&args.output)?;
     let cannot_write = || format!("cannot write {}", args.output.display());
-    let mut page = PageWriter::new(BufWriter::new(File::create(draft).with_context(cannot_write)?), topic_names(config))?;
+    let mut page = PageWriter::new(BufWriter::new(file), topic_names(config)).with_context(cannot_write)?;
     let (mut good, mut bad) = (0, 0);
     for record in JsonlReader::new(BufReader::new(input), source) {
         match record? {
@@ -43,7 +38,7 @@ fn draw(args: &RenderArgs, input: Box<dyn Read>, source: String, draft: &Path, c
                 fields.insert("id".into(), article.id.into());
                 fields.insert("text".into(), article.text.into());
                 fields.extend(article.title.map(|t| ("title".to_string(), Value::String(t))));
-                page.add(&Value::Object(fields))?;
+                page.add(&Value::Object(fields)).with_context(cannot_write)?;
                 good += 1;
             }
             Err(record) => {
@@ -54,7 +49,7 @@ fn draw(args: &RenderArgs, input: Box<dyn Read>, source: String, draft: &Path, c
     }
     page.finish().with_context(cannot_write)?;
     anyhow::ensure!(good > 0, "{} holds no result with its text; analyse with --with-text", args.results.display());
-    std::fs::rename(draft, &args.output).with_context(cannot_write)?;
+    draft.map_or(Ok(()), Draft::put)?;
     Ok(if bad > 0 { ExitStatus::BadRecords } else { ExitStatus::Success })
 }
 

@@ -44,6 +44,11 @@ impl Format {
             _ => Err(Error::input(path, "the output's name must end in .jsonl, .csv, .parquet or .html")),
         }
     }
+
+    /// Whether what is written of a file can be used before its end: lines and rows can, pages and parquet tables cannot.
+    pub fn grows(self) -> bool {
+        matches!(self, Self::Jsonl | Self::Csv)
+    }
 }
 
 /// Writes analyses in one format.

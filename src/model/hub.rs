@@ -44,7 +44,7 @@ impl HubModel {
     }
 
     /// The folder of the model in the cache, where all its files are there. A commit is found without a branch that points to it.
-    fn cached(&self) -> Option<PathBuf> {
+    pub(super) fn cached(&self) -> Option<PathBuf> {
         let (cache, repo) = (cache(), self.repo(&self.revision));
         let commit = cache.path().join(repo.folder_name()).join("snapshots").join(&self.revision);
         if FILES.iter().all(|file| commit.join(file).exists()) {

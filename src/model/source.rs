@@ -30,6 +30,16 @@ pub struct Files {
 }
 
 impl Source {
+    /// Where the files of the model stand, but for those inside the program or yet to be fetched.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        let folder = match self {
+            Self::Bundled => None,
+            Self::Folder(folder) => Some(folder.clone()),
+            Self::Hub(model) => model.cached(),
+        };
+        folder.iter().flat_map(|folder| FILES.map(|file| folder.join(file))).collect()
+    }
+
     /// Map the files of the model.
     pub fn open(&self) -> Result<Files> {
         match self {

@@ -4,4 +4,4 @@ pub mod document;
 pub mod plan;
 pub mod run;
 
-pub use run::{Outcome, run, workers};
+pub use run::{INTERNAL_ERROR, Outcome, run, workers};

@@ -15,6 +15,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 const BYTES_PER_PIECE: usize = 6;
 /// Articles of the largest group.
 const LARGEST_GROUP: usize = 256;
+/// How the reason of a record begins that was read, but not analysed.
+pub const INTERNAL_ERROR: &str = "an internal error";
 
 /// A pool of worker threads, to load a model and to [`run`] in.
 pub fn workers(threads: usize) -> Result<ThreadPool> {
@@ -175,6 +177,21 @@ fn guarded(analyzer: &Analyzer, articles: &[Article]) -> Result<Vec<Outcome>> {
 }
 
 fn internal_error(article: &Article) -> Outcome {
-    let reason = "an internal error; please report it with this article".to_string();
-    Outcome::Bad(BadRecord { source: article.id.clone(), line: 0, reason })
+    // Under the place that it was read from, by which a run that goes on knows it again.
+    let (source, line) = (article.origin.0.to_string(), article.origin.1);
+    let reason = format!("{INTERNAL_ERROR} in the article {:?}; please report it with this article", article.id);
+    Outcome::Bad(BadRecord { source, line, reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_internal_error_is_told_with_the_place_of_its_article() {
+        let article = Article { id: "a".into(), origin: ("in.jsonl".into(), 7), ..Article::new("") };
+        let Outcome::Bad(bad) = internal_error(&article) else { panic!("it is no answer") };
+        assert_eq!((bad.source.as_str(), bad.line), ("in.jsonl", 7));
+        assert!(bad.reason.starts_with(INTERNAL_ERROR) && bad.reason.contains("\"a\""), "{bad}");
+    }
 }

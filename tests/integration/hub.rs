@@ -110,6 +110,8 @@ fn a_model_is_fetched_once_and_then_read_without_a_network() {
     assert!(folder.ends_with(COMMIT));
     let own = fs::read(repo("tests/fixtures/tiny-bert/model.safetensors")).unwrap();
     assert_eq!(fs::read(folder.join("model.safetensors")).unwrap(), own);
+    let (status, _, told) = analyze("http://127.0.0.1:9", &["--errors", folder.join("config.json").to_str().unwrap()]);
+    assert!(status == Some(2) && told.contains("both an input and an output"), "{told}");
 }
 
 #[test]

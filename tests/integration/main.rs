@@ -11,6 +11,7 @@ mod golden;
 mod hub;
 mod invariants;
 mod measures;
+mod outputs;
 mod page;
 mod real_articles;
 mod tokenizer;
