@@ -105,6 +105,18 @@ fn a_quote_that_is_never_closed_costs_its_own_row() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("q.csv:2: a quote is never closed"));
 }
 
+#[test]
+fn tables_parted_by_semicolons_or_tabs() {
+    let dir = Dir::new();
+    dir.file("a.csv", "id;text;outlet\n1;\"نص; نص\";قناة, أخرى\n2;نص\n");
+    dir.file("b.TSV", "id\ttext\n3\tنص, نص; نص\n");
+    let output = tiny().arg(dir.0.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(ids(&output.stdout), ["1", "3"]);
+    assert_eq!(records(&output.stdout)[0]["outlet"], "قناة, أخرى");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("a.csv:3: 2 fields in a table of 3 columns"));
+}
+
 #[cfg(unix)]
 #[test]
 fn a_folder_that_cannot_be_read_costs_itself_alone() {
