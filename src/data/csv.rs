@@ -5,6 +5,7 @@
 
 use super::article::Article;
 use super::input::{BadRecord, Record, repeated};
+use super::text;
 use crate::error::Error;
 use serde_json::{Map, Value};
 use std::io::{BufRead, Cursor, ErrorKind};
@@ -18,13 +19,16 @@ pub struct CsvReader<R> {
 }
 
 impl<R: BufRead> CsvReader<R> {
-    /// Read the header; an error when it has no `text` column, or a column twice.
+    /// Read the header; an error when it has no `text` column, or a column twice, or is UTF-16.
     pub fn new(input: R, source: impl Into<Arc<str>>) -> Result<Self, Error> {
         let source = source.into();
         let mut rows = Rows { input, delimiter: b',', again: Cursor::default(), line: 0 };
         let unreadable = |error| Error::file(&*source, error);
         let mut line = Vec::new();
         rows.next_line(&mut line).map_err(unreadable)?;
+        if text::is_utf16(&line) {
+            return Err(Error::input(&*source, text::UTF_16));
+        }
         rows.delimiter = delimiter(&line);
         rows.read_again(line);
         let first = rows.next_row().map_err(unreadable)?;

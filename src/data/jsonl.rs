@@ -2,6 +2,7 @@
 
 use super::article::Article;
 use super::input::{BadRecord, Record};
+use super::text;
 use crate::error::Error;
 use serde_json::Value;
 use std::io::BufRead;
@@ -13,12 +14,14 @@ pub struct JsonlReader<R> {
     source: Arc<str>,
     line: u64,
     buffer: Vec<u8>,
+    /// Whether the file was refused as a whole.
+    refused: bool,
 }
 
 impl<R: BufRead> JsonlReader<R> {
     /// `source` names the file in messages and in the ids of records without one.
     pub fn new(lines: R, source: impl Into<Arc<str>>) -> Self {
-        Self { lines, source: source.into(), line: 0, buffer: Vec::new() }
+        Self { lines, source: source.into(), line: 0, buffer: Vec::new(), refused: false }
     }
 
     fn parse(&self) -> Result<Article, BadRecord> {
@@ -34,12 +37,16 @@ impl<R: BufRead> Iterator for JsonlReader<R> {
     type Item = Result<Record, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
+        while !self.refused {
             self.buffer.clear();
             match self.lines.read_until(b'\n', &mut self.buffer) {
                 Ok(0) => return None,
                 Err(source) => return Some(Err(Error::file(&*self.source, source))),
                 Ok(_) => self.line += 1,
+            }
+            if self.line == 1 && text::is_utf16(&self.buffer) {
+                self.refused = true;
+                return Some(Ok(Err(BadRecord { source: self.source.to_string(), line: 0, reason: text::UTF_16.to_string() })));
             }
             if self.line == 1 && self.buffer.starts_with(b"\xef\xbb\xbf") {
                 self.buffer.drain(..3);
@@ -51,6 +58,7 @@ impl<R: BufRead> Iterator for JsonlReader<R> {
                 return Some(Ok(self.parse()));
             }
         }
+        None
     }
 }
 

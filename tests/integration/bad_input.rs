@@ -81,6 +81,32 @@ fn text_files_with_crlf_bom_and_other_encodings() {
 }
 
 #[test]
+fn utf_16_is_read_or_named() {
+    let dir = Dir::new();
+    let utf_16 = |content: &str| "\u{feff}".encode_utf16().chain(content.encode_utf16()).flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    dir.file("a.txt", utf_16("عنوان الخبر\r\n\r\n😀 قال الوزير في حلب.\r\n"));
+    dir.file("b.jsonl", utf_16("{\"text\":\"حلب\"}\n{\"text\":\"دمشق\"}\n"));
+    dir.file("c.csv", utf_16("id,text\r\n1,حلب\r\n"));
+    dir.file("d.txt", &utf_16("قال الوزير")[2..]);
+    dir.file("e.jsonl", "{\"id\":\"e\",\"text\":\"حلب\"}");
+    let output = tiny().arg("--with-text").arg(dir.0.path()).output().unwrap();
+    assert_eq!((output.status.code(), ids(&output.stdout)), (Some(1), vec!["a".to_string(), "e".to_string()]));
+    let article = &records(&output.stdout)[0];
+    assert_eq!(article["title"], "عنوان الخبر");
+    assert_eq!(article["text"], "😀 قال الوزير في حلب.\r\n");
+    let text: Vec<char> = article["text"].as_str().unwrap().chars().collect();
+    for entity in article["entities"].as_array().unwrap().iter().filter(|e| e.get("field").is_none()) {
+        let at = |name: &str| entity[name].as_u64().unwrap() as usize;
+        assert_eq!(text[at("start")..at("end")].iter().collect::<String>(), entity["text"].as_str().unwrap());
+    }
+    let told = String::from_utf8_lossy(&output.stderr).to_string();
+    for wanted in ["b.jsonl: the file is UTF-16;", "c.csv: the file is UTF-16;", "iconv -f UTF-16 -t UTF-8", "d.txt:1: a NUL, as in"] {
+        assert!(told.contains(wanted), "{wanted} in {told}");
+    }
+    assert_eq!(told.matches("b.jsonl").count(), 1, "{told}");
+}
+
+#[test]
 fn csv_tables() {
     let dir = Dir::new();
     let good = "\u{feff}id,title,text,outlet\n1,عنوان,\"سطر أول\nسطر ثان، \"\"نعم\"\"\",قناة\n2,,نص,قناة\n3,زائد,نص,قناة,حقل\n4,ع,نص,ق\n";
