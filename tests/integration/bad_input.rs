@@ -66,6 +66,17 @@ fn strange_articles_get_a_record_each() {
 }
 
 #[test]
+fn a_title_above_an_empty_text_is_read_and_no_summary() {
+    let dir = Dir::new();
+    let output = tiny().arg(dir.file("t.jsonl", r#"{"title":"وصل الوفد إلى حلب","text":""}"#)).output().unwrap();
+    let record = &records(&output.stdout)[0];
+    let entities = record["entities"].as_array().unwrap();
+    assert!(!entities.is_empty() && entities.iter().all(|entity| entity["field"] == "title"), "{record}");
+    assert!(!record["topics"].as_array().unwrap().is_empty() && !record["stance"].as_array().unwrap().is_empty(), "{record}");
+    assert_eq!(record["summary"]["text"], "");
+}
+
+#[test]
 fn text_files_with_crlf_bom_and_other_encodings() {
     let dir = Dir::new();
     dir.file("a.txt", "\u{feff}عنوان الخبر\r\n\r\nقال الوزير في حلب.\r\nوغادر.\r\n");
