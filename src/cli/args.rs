@@ -47,7 +47,7 @@ pub enum Command {
     /// Analyse articles: topics, entities, stance, summary
     ///
     /// Inputs are .txt files (one article each; the first line is the title when a blank line follows it),
-    /// .jsonl, .csv or .parquet files with a "text" field, folders of them, or - for JSONL on standard input.
+    /// .jsonl, .csv, .tsv or .parquet files with a "text" field, folders of them, or - for JSONL on standard input.
     /// One record comes out for each that goes in, in the same order. Records that cannot be read are
     /// reported with file, line and reason, and the rest goes on.
     ///

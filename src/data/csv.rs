@@ -1,16 +1,17 @@
-//! CSV with a header row that has a `text` column; other columns pass through.
+//! Tables with a header row that has a `text` column; other columns pass through. Commas, semicolons or tabs part them.
 //!
 //! The `csv` crate reads on where a quote is missing and makes one field of all rows up to the next quote. Here such a row is
 //! bad, and those behind it are read.
 
 use super::article::Article;
 use super::input::{BadRecord, Record, repeated};
+use super::text;
 use crate::error::Error;
 use serde_json::{Map, Value};
 use std::io::{BufRead, Cursor, ErrorKind};
 use std::sync::Arc;
 
-/// Rows of a CSV file as records.
+/// Rows of a table as records.
 pub struct CsvReader<R> {
     rows: Rows<R>,
     columns: Vec<String>,
@@ -18,14 +19,22 @@ pub struct CsvReader<R> {
 }
 
 impl<R: BufRead> CsvReader<R> {
-    /// Read the header; an error when it has no `text` column, or a column twice.
+    /// Read the header; an error when it has no `text` column, or a column twice, or is UTF-16.
     pub fn new(input: R, source: impl Into<Arc<str>>) -> Result<Self, Error> {
         let source = source.into();
-        let mut rows = Rows { input, again: Cursor::default(), line: 0 };
-        let first = rows.next_row().map_err(|error| Error::file(&*source, error))?;
+        let mut rows = Rows { input, delimiter: b',', again: Cursor::default(), line: 0 };
+        let unreadable = |error| Error::file(&*source, error);
+        let mut line = Vec::new();
+        rows.next_line(&mut line).map_err(unreadable)?;
+        if text::is_utf16(&line) {
+            return Err(Error::input(&*source, text::UTF_16));
+        }
+        rows.delimiter = delimiter(&line);
+        rows.read_again(line);
+        let first = rows.next_row().map_err(unreadable)?;
         let header = first.map_or(Ok(Vec::new()), |(_, fields)| fields);
         let header = header.map_err(|reason| Error::input(&*source, format!("the header row cannot be read: {reason}")))?;
-        let columns: Vec<String> = header.iter().map(|name| String::from_utf8_lossy(name).trim().to_string()).collect();
+        let columns = names(&header);
         if !columns.iter().any(|c| c == "text") {
             let found = columns.join(", ");
             return Err(Error::input(
@@ -67,35 +76,56 @@ impl<R: BufRead> Iterator for CsvReader<R> {
     }
 }
 
+/// The names of columns.
+fn names(header: &[Vec<u8>]) -> Vec<String> {
+    header.iter().map(|name| String::from_utf8_lossy(name).trim().to_string()).collect()
+}
+
+/// What parts the columns: a comma, else a semicolon or a tab where one column is named "text" only so.
+fn delimiter(header: &[u8]) -> u8 {
+    let has_text = |&delimiter: &u8| {
+        let mut fields = Fields::default();
+        header.iter().all(|&byte| fields.take(byte, delimiter)) && names(&fields.finished()).iter().any(|name| name == "text")
+    };
+    [b',', b';', b'\t'].into_iter().find(has_text).unwrap_or(b',')
+}
+
 /// The line of a row, and its fields or what is wrong with it.
 type Row = (u64, Result<Vec<Vec<u8>>, String>);
 
 /// Rows as they stand in a file.
 struct Rows<R> {
     input: R,
-    /// Lines read in vain for the end of a quoted field, to be read again as rows.
+    /// What stands between fields.
+    delimiter: u8,
+    /// Lines to be read again as rows: the header, and those read in vain for the end of a quoted field.
     again: Cursor<Vec<u8>>,
     /// Line ends before the next line.
     line: u64,
 }
 
 impl<R: BufRead> Rows<R> {
+    /// Read the next line that is not blank into `out`, and say which it is; `None` at the end of the file.
+    fn next_line(&mut self, out: &mut Vec<u8>) -> std::io::Result<Option<u64>> {
+        loop {
+            out.clear();
+            let line = self.line + 1;
+            if !self.read_line(out)? {
+                return Ok(None);
+            }
+            if line == 1 && out.starts_with(b"\xef\xbb\xbf") {
+                out.drain(..3);
+            }
+            if out.iter().any(|byte| !matches!(byte, b'\r' | b'\n')) {
+                return Ok(Some(line));
+            }
+        }
+    }
+
     /// The next row; blank lines are none. One with a wrong quote ends with the line where the quoted field begins.
     fn next_row(&mut self) -> std::io::Result<Option<Row>> {
         let mut bytes = Vec::new();
-        let first = loop {
-            bytes.clear();
-            let line = self.line + 1;
-            if !self.read_line(&mut bytes)? {
-                return Ok(None);
-            }
-            if line == 1 && bytes.starts_with(b"\xef\xbb\xbf") {
-                bytes.drain(..3);
-            }
-            if bytes.iter().any(|byte| !matches!(byte, b'\r' | b'\n')) {
-                break line;
-            }
-        };
+        let Some(first) = self.next_line(&mut bytes)? else { return Ok(None) };
         let mut fields = Fields::default();
         let (mut at, mut line) = (0, first);
         // Where the last quoted field begins, and where that line ends.
@@ -105,7 +135,7 @@ impl<R: BufRead> Rows<R> {
                 if fields.place == Place::Start && byte == b'"' {
                     (opened, behind) = (line, None);
                 }
-                if !fields.take(byte) {
+                if !fields.take(byte, self.delimiter) {
                     let place = if line == opened { String::new() } else { format!(" in line {line}") };
                     let reason = format!("a field goes on behind its closing quote{place}; close every quote, and double those inside");
                     self.read_again(bytes.split_off(behind.unwrap_or(bytes.len())));
@@ -115,8 +145,7 @@ impl<R: BufRead> Rows<R> {
             }
             let behind = *behind.get_or_insert(bytes.len());
             if fields.place != Place::Quoted {
-                fields.done.push(fields.last);
-                return Ok(Some((first, Ok(fields.done))));
+                return Ok(Some((first, Ok(fields.finished()))));
             }
             at = bytes.len();
             if !self.read_line(&mut bytes)? {
@@ -192,7 +221,7 @@ enum Place {
 
 impl Fields {
     /// Read on; `false` where a field goes on behind its closing quote.
-    fn take(&mut self, byte: u8) -> bool {
+    fn take(&mut self, byte: u8, delimiter: u8) -> bool {
         self.place = match (self.place, byte) {
             (Place::Start, b'"') => Place::Quoted,
             (Place::Quoted, b'"') => Place::Closed,
@@ -200,7 +229,7 @@ impl Fields {
                 self.last.push(byte);
                 Place::Quoted
             }
-            (_, b',') => {
+            (_, byte) if byte == delimiter => {
                 self.done.push(std::mem::take(&mut self.last));
                 Place::Start
             }
@@ -212,6 +241,12 @@ impl Fields {
             }
         };
         true
+    }
+
+    /// The fields of a row that ends here.
+    fn finished(mut self) -> Vec<Vec<u8>> {
+        self.done.push(self.last);
+        self.done
     }
 }
 
@@ -268,5 +303,20 @@ mod tests {
         let refused = |table: &str| CsvReader::new(table.as_bytes(), "t.csv").err().map(|e| e.to_string());
         assert_eq!(refused("id,text, text\n").as_deref(), Some("t.csv: two columns are named \"text\"; rename or drop one"));
         assert_eq!(refused("id,text,,\n"), None, "columns without a name are what spreadsheets leave behind");
+    }
+
+    #[test]
+    fn semicolons_and_tabs_part_columns_too() {
+        for delimiter in [",", ";", "\t"] {
+            let table = "\u{feff}\r\n\"id\"|text|x\r\n1|\"a|b\"\"\n;,\tc\"|d\r\n2|e|f|g\r\n3|h|\r\n".replace('|', delimiter);
+            let (texts, bad) = read(&table);
+            assert_eq!(texts, [format!("a{delimiter}b\"\n;,\tc").as_str(), "h"]);
+            assert_eq!(bad, [(5, "4 fields in a table of 3 columns; check the quotes".to_string())]);
+        }
+        assert_eq!(read("text,a;text\nx;y,z\n").0, ["x;y"], "a comma before a semicolon");
+        assert_eq!(read("text\nx;y\n").0, ["x;y"]);
+        let refused = CsvReader::new("id;body\n1;x\n".as_bytes(), "t.csv").err().map(|e| e.to_string());
+        let told = "t.csv: no column named \"text\" (found: id;body); rename the column that holds the article";
+        assert_eq!(refused.as_deref(), Some(told));
     }
 }

@@ -62,7 +62,7 @@ impl Inputs {
                 let none = files.is_empty();
                 found.extend(files);
                 if none {
-                    return Err(Error::input(path, "the folder holds no .txt, .jsonl, .csv or .parquet file"));
+                    return Err(Error::input(path, "the folder holds no .txt, .jsonl, .csv, .tsv or .parquet file"));
                 }
             } else {
                 std::fs::metadata(path).map_err(|source| Error::file(path, source))?;
@@ -204,7 +204,7 @@ fn misnamed(path: &Path) -> String {
     match extension(&path.with_extension("")).filter(|_| packed) {
         Some("jsonl") => format!("packed files are not read; unpack it: zcat {} | mujaz analyze -", path.display()),
         Some(_) => format!("packed files are not read; unpack it: gunzip -k {}", path.display()),
-        None => "the name must end in .txt, .jsonl, .csv or .parquet, or be a folder or -".to_string(),
+        None => "the name must end in .txt, .jsonl, .csv, .tsv or .parquet, or be a folder or -".to_string(),
     }
 }
 
@@ -212,6 +212,7 @@ fn extension(path: &Path) -> Option<&'static str> {
     let found = path.extension()?.to_str()?.to_ascii_lowercase();
     match found.as_str() {
         "ndjson" => Some("jsonl"),
+        "tsv" => Some("csv"), // the header says what parts the columns
         other => ["txt", "jsonl", "csv", "parquet"].into_iter().find(|known| *known == other),
     }
 }

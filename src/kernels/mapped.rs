@@ -16,12 +16,14 @@ pub enum Mapped {
 }
 
 impl Mapped {
-    /// Map a file.
+    /// Map a file for as long as the value lives: weights as long as their model, for the adapter among them is read when a
+    /// pass first needs it. Another file renamed to this one's name leaves the map as it was. This file must not be written
+    /// over meanwhile: numbers would change under the model, and what is cut off ends the program with SIGBUS once it is read.
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
-        // SAFETY: the map is only read, and only while a model is loaded from it: weights are copied
-        // out at once. A file that another process cuts short meanwhile can end the program with
-        // SIGBUS, as with every mapped file; it cannot corrupt memory that is written.
+        // SAFETY: the map is only read, and its bytes must not change while they are borrowed. This program writes to no file
+        // that it has mapped; of others it can only ask it, above. No memory that is written lies behind the map, and a
+        // header is parsed, its offsets checked, at every reading (`Weights::parse`).
         Ok(Self::File(unsafe { memmap2::Mmap::map(&file)? }))
     }
 }

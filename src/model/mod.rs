@@ -104,7 +104,7 @@ pub struct Model {
     origin: Origin,
 }
 
-/// What a model was read from, to read its adapter: the files as they were, whatever stands under their names by then.
+/// What a model was read from, to read its adapter: the weights as they were opened, whatever was renamed to their name since.
 struct Origin {
     name: String,
     device: Device,
@@ -113,7 +113,8 @@ struct Origin {
 
 impl Model {
     /// Load from `source` for `device`, to multiply in `precision` (see [`Kernel::choose`] for `None`). Heads and
-    /// everything on a candle device are in f32.
+    /// everything on a candle device are in f32. The weights of a folder stay mapped as long as the model lives: a new
+    /// file is renamed into their place, never written over them (see [`Mapped::open`]).
     pub fn load(source: &Source, device: &Device, precision: Option<Precision>) -> Result<Arc<Self>> {
         let files = source.open()?;
         let name = source.to_string();

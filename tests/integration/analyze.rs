@@ -371,7 +371,7 @@ fn usage_errors_say_what_to_do() {
         assert!(message.contains(words), "{message}");
     };
     says(&["analyze", "no-such-file.txt"], "no-such-file.txt");
-    says(&["analyze", "Cargo.toml"], "must end in .txt, .jsonl, .csv or .parquet");
+    says(&["analyze", "Cargo.toml"], "must end in .txt, .jsonl, .csv, .tsv or .parquet");
     says(&["analyze", "tests/integration"], "holds no .txt");
     says(&["analyze", "examples/articles", "-o", "x.doc"], "must end in .jsonl, .csv, .parquet or .html");
     says(&["analyze", "examples/articles", "-o", "/tmp/x.jsonl", "--errors", "/tmp/x.jsonl"], "cannot hold both");

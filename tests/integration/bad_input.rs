@@ -66,6 +66,17 @@ fn strange_articles_get_a_record_each() {
 }
 
 #[test]
+fn a_title_above_an_empty_text_is_read_and_no_summary() {
+    let dir = Dir::new();
+    let output = tiny().arg(dir.file("t.jsonl", r#"{"title":"وصل الوفد إلى حلب","text":""}"#)).output().unwrap();
+    let record = &records(&output.stdout)[0];
+    let entities = record["entities"].as_array().unwrap();
+    assert!(!entities.is_empty() && entities.iter().all(|entity| entity["field"] == "title"), "{record}");
+    assert!(!record["topics"].as_array().unwrap().is_empty() && !record["stance"].as_array().unwrap().is_empty(), "{record}");
+    assert_eq!(record["summary"]["text"], "");
+}
+
+#[test]
 fn text_files_with_crlf_bom_and_other_encodings() {
     let dir = Dir::new();
     dir.file("a.txt", "\u{feff}عنوان الخبر\r\n\r\nقال الوزير في حلب.\r\nوغادر.\r\n");
@@ -78,6 +89,32 @@ fn text_files_with_crlf_bom_and_other_encodings() {
     assert_eq!(all[0]["title"], "عنوان الخبر");
     let told = String::from_utf8_lossy(&output.stderr).to_string();
     assert!(told.contains("b.txt:1: invalid UTF-8") && told.contains("iconv"), "{told}");
+}
+
+#[test]
+fn utf_16_is_read_or_named() {
+    let dir = Dir::new();
+    let utf_16 = |content: &str| "\u{feff}".encode_utf16().chain(content.encode_utf16()).flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    dir.file("a.txt", utf_16("عنوان الخبر\r\n\r\n😀 قال الوزير في حلب.\r\n"));
+    dir.file("b.jsonl", utf_16("{\"text\":\"حلب\"}\n{\"text\":\"دمشق\"}\n"));
+    dir.file("c.csv", utf_16("id,text\r\n1,حلب\r\n"));
+    dir.file("d.txt", &utf_16("قال الوزير")[2..]);
+    dir.file("e.jsonl", "{\"id\":\"e\",\"text\":\"حلب\"}");
+    let output = tiny().arg("--with-text").arg(dir.0.path()).output().unwrap();
+    assert_eq!((output.status.code(), ids(&output.stdout)), (Some(1), vec!["a".to_string(), "e".to_string()]));
+    let article = &records(&output.stdout)[0];
+    assert_eq!(article["title"], "عنوان الخبر");
+    assert_eq!(article["text"], "😀 قال الوزير في حلب.\r\n");
+    let text: Vec<char> = article["text"].as_str().unwrap().chars().collect();
+    for entity in article["entities"].as_array().unwrap().iter().filter(|e| e.get("field").is_none()) {
+        let at = |name: &str| entity[name].as_u64().unwrap() as usize;
+        assert_eq!(text[at("start")..at("end")].iter().collect::<String>(), entity["text"].as_str().unwrap());
+    }
+    let told = String::from_utf8_lossy(&output.stderr).to_string();
+    for wanted in ["b.jsonl: the file is UTF-16;", "c.csv: the file is UTF-16;", "iconv -f UTF-16 -t UTF-8", "d.txt:1: a NUL, as in"] {
+        assert!(told.contains(wanted), "{wanted} in {told}");
+    }
+    assert_eq!(told.matches("b.jsonl").count(), 1, "{told}");
 }
 
 #[test]
@@ -103,6 +140,18 @@ fn a_quote_that_is_never_closed_costs_its_own_row() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(ids(&output.stdout), ["2", "3"]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("q.csv:2: a quote is never closed"));
+}
+
+#[test]
+fn tables_parted_by_semicolons_or_tabs() {
+    let dir = Dir::new();
+    dir.file("a.csv", "id;text;outlet\n1;\"نص; نص\";قناة, أخرى\n2;نص\n");
+    dir.file("b.TSV", "id\ttext\n3\tنص, نص; نص\n");
+    let output = tiny().arg(dir.0.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(ids(&output.stdout), ["1", "3"]);
+    assert_eq!(records(&output.stdout)[0]["outlet"], "قناة, أخرى");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("a.csv:3: 2 fields in a table of 3 columns"));
 }
 
 #[cfg(unix)]

@@ -153,6 +153,30 @@ fn labels_without_scores_are_shown_without_them() {
 }
 
 #[test]
+fn nulls_among_the_answers_are_passed_over() {
+    let Some(browser) = chromium() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let place = json!({"type": "LOC", "start": 11, "end": 14, "text": "حلب", "name": null, "score": null});
+    let stance = json!({"target": "حلب", "kind": "entity", "label": "favor", "scores": null, "evidence": null});
+    let lines = [
+        json!({"id": "a", "text": "زار لافروف حلب", "title": null, "source": null, "topics": [null, "politics"], "entities": [null, place],
+            "stance": [null, stance], "summary": {"text": "زار حلب", "method": null, "spans": [null, [0, 3]]}}),
+        json!({"id": "b", "text": "خبر", "topics": null, "entities": null, "stance": null, "summary": null}),
+        json!({"id": "c", "text": "خبر", "summary": {"text": null, "spans": null}}),
+    ];
+    let page = page_of(folder.path(), &lines);
+    let found = probe(
+        browser,
+        &page,
+        "const many = (q) => document.querySelectorAll(q).length;
+         const out = { cards: many('article'), chips: many('.chip'), marks: many('article mark'), verdicts: many('.verdict'), sums: many('article .sum') };
+         const entity = document.getElementById('entity'); entity.value = 'حلب'; entity.dispatchEvent(new Event('input'));
+         out.named = many('article'); return out;",
+    );
+    assert_eq!(found, json!({"cards": 3, "chips": 1, "marks": 1, "verdicts": 1, "sums": 1, "named": 1, "problems": []}));
+}
+
+#[test]
 fn analyze_writes_the_same_page() {
     let folder = tempfile::tempdir().unwrap();
     let page = folder.path().join("page.html");
