@@ -189,7 +189,7 @@ mod tests {
             entity("الناتو", "ORG", 700),
             entity("تركيا", "LOC", 710),
         ];
-        assert_eq!(names(&entities, &[]), ["لافروف", "الناتو", "حلب"]);
+        assert_eq!(names(&entities, &[]), ["الناتو", "لافروف", "حلب"], "one word once counts less");
         assert_eq!(names(&entities, &[(699, 705)]), ["لافروف", "حلب", "روسيا"], "share buttons and related links");
     }
 
@@ -207,7 +207,8 @@ mod tests {
         );
         assert_eq!(parts(&[("فتحي", "PER"), ("بلقيس فتحي", "PER"), ("بلقيس احمد فتحي", "PER")]), ["بلقيس احمد فتحي"]);
         let brothers = ["الربعي", "أحمد الربعي", "سالم الربعي"];
-        assert_eq!(parts(&brothers.map(|name| (name, "PER"))), brothers, "whose it is, is not known");
+        let apart = ["أحمد الربعي", "سالم الربعي", "الربعي"];
+        assert_eq!(parts(&brothers.map(|name| (name, "PER"))), apart, "whose it is, is not known");
         let brother = ["الربعي", "أحمد الربعي", "احمد الربعي"];
         assert_eq!(parts(&brother.map(|name| (name, "PER"))), ["أحمد الربعي"], "one man, spelt in two ways");
         let family = ["محمد بن سلمان بن عبدالعزيز", "سلمان بن عبدالعزيز", "محمد بن سلمان"];
