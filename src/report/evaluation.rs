@@ -2,7 +2,7 @@
 
 use crate::eval::bootstrap::Interval;
 use crate::eval::detail::Detail;
-use crate::eval::score::Row;
+use crate::eval::rows::Row;
 use minijinja::value::{Serde, Value};
 use minijinja::{Environment, context};
 use serde::Serialize;
