@@ -122,12 +122,12 @@ fn unknown_labels<'a>(models: &[Mujaz], truth: &'a [Labelled]) -> BTreeSet<(&'st
     models.iter().map(Expected::of).flat_map(|known| truth.iter().flat_map(move |t| known.unknown(t))).collect()
 }
 
-/// Whether the table will have rows of a task.
+/// Whether the table will have the first measure of a task.
 fn is_scored(gated: &str, tasks: Tasks, truth: &[Labelled]) -> bool {
     let stance = |kind| tasks.stance && truth.iter().flat_map(|t| t.stance.iter().flatten()).any(|(target, _)| target.kind == kind);
     match gated {
         "entities" => tasks.entities,
-        "topics" => tasks.topics,
+        "topics" => tasks.topics && truth.iter().flat_map(|t| &t.topics).any(|topics| !topics.is_empty()),
         "summary" => tasks.summary,
         "stance-claim" => stance(StanceKind::Claim),
         _ => stance(StanceKind::Entity),

@@ -26,7 +26,7 @@ pub struct Row {
 
 /// The first measure of the same items of two models: the first's minus the second's.
 pub(super) fn compare<T: Item>(task: &str, a: &[T], b: &[T]) -> Option<(Row, f64)> {
-    let articles = by_article(a.iter().zip(b).map(|(a, b)| (a.drawn_by(), (a.part(), b.part()))));
+    let articles = by_article(a.iter().zip(b).filter_map(|(a, b)| Some((a.drawn_by(), (a.part()?, b.part()?)))));
     if articles.is_empty() {
         return None;
     }
@@ -48,7 +48,8 @@ pub(super) trait Item {
     /// Number of the article by which resamples draw it, with all else that is said of the article.
     fn drawn_by(&self) -> usize;
 
-    fn part(&self) -> Self::Part;
+    /// None where the measure has nothing to say of the item.
+    fn part(&self) -> Option<Self::Part>;
 
     fn first(parts: &[&Self::Part]) -> f64;
 }
@@ -61,8 +62,8 @@ impl Item for EntityItem {
         self.article
     }
 
-    fn part(&self) -> Counts {
-        strict(&self.truth, &self.found)
+    fn part(&self) -> Option<Counts> {
+        Some(strict(&self.truth, &self.found))
     }
 
     fn first(parts: &[&Counts]) -> f64 {
@@ -78,8 +79,10 @@ impl Item for TopicItem {
         self.article
     }
 
-    fn part(&self) -> Counts {
-        one(true, self.found.first().is_some_and(|found| self.truth.first() == Some(found)))
+    /// A model names at least one topic: where none is true there is no first label to be right.
+    fn part(&self) -> Option<Counts> {
+        let truth = self.truth.first()?;
+        Some(one(true, self.found.first() == Some(truth)))
     }
 
     fn first(parts: &[&Counts]) -> f64 {
@@ -96,8 +99,8 @@ impl Item for StanceItem {
         self.text
     }
 
-    fn part(&self) -> (String, String) {
-        (fold(&self.truth).to_string(), fold(&self.found).to_string())
+    fn part(&self) -> Option<(String, String)> {
+        Some((fold(&self.truth).to_string(), fold(&self.found).to_string()))
     }
 
     fn first(parts: &[&(String, String)]) -> f64 {
@@ -113,8 +116,8 @@ impl Item for SummaryItem {
         self.article
     }
 
-    fn part(&self) -> f64 {
-        self.ours[0].f1
+    fn part(&self) -> Option<f64> {
+        Some(self.ours[0].f1)
     }
 
     fn first(parts: &[&f64]) -> f64 {
@@ -134,9 +137,9 @@ fn row_of<P>(task: &str, measure: impl Into<String>, articles: &[Vec<P>], of: im
     Row { task: task.into(), measure: measure.into(), items, score: interval(articles, of), baselines: BTreeMap::new() }
 }
 
-/// The task's first measure; none for no items.
+/// The task's first measure; none where it has nothing to say of any item.
 pub(super) fn first_row<'a, T: Item + 'a>(task: &str, items: impl IntoIterator<Item = &'a T>) -> Option<Row> {
-    let articles = by_article(items.into_iter().map(|i| (i.drawn_by(), i.part())));
+    let articles = by_article(items.into_iter().filter_map(|i| Some((i.drawn_by(), i.part()?))));
     (!articles.is_empty()).then(|| row_of(task, T::MEASURE, &articles, T::first))
 }
 
@@ -217,13 +220,16 @@ fn macro_f1(parts: &[&BTreeMap<&str, Counts>]) -> f64 {
 }
 
 pub(super) fn topic_rows(items: &[TopicItem]) -> Vec<Row> {
-    let Some(first) = first_row("topics", items) else { return Vec::new() };
-    let truths: Vec<&str> = items.iter().map(|i| i.truth.first().map_or("", String::as_str)).collect();
-    let mut out = vec![
-        Row { baselines: BTreeMap::from([("majority".into(), baselines::majority_accuracy(&truths))]), ..first },
+    if items.is_empty() {
+        return Vec::new();
+    }
+    let truths: Vec<&str> = items.iter().filter_map(|i| i.truth.first()).map(String::as_str).collect();
+    let beside = BTreeMap::from([("majority".into(), baselines::majority_accuracy(&truths))]);
+    let mut out: Vec<Row> = first_row("topics", items).map(|first| Row { baselines: beside, ..first }).into_iter().collect();
+    out.extend([
         counted("topics", "micro-F1", items, |i| topic_counts(i).into_values().sum(), Counts::f1),
         row("topics", "macro-F1", items, topic_counts, macro_f1),
-    ];
+    ]);
     let labels: BTreeSet<&String> = items.iter().flat_map(|i| i.truth.iter().chain(&i.found)).collect();
     for label in labels {
         let counts = |i: &TopicItem| one(i.truth.contains(label), i.found.contains(label));
@@ -340,5 +346,25 @@ mod tests {
         };
         let macro_f1 = topic_rows(&items).into_iter().find(|r| r.measure == "macro-F1").map(|r| r.score);
         assert_eq!(macro_f1, Some(interval(&whole, f1)));
+    }
+
+    #[test]
+    fn articles_without_a_topic_have_no_first_label() {
+        let item = |article: usize, truth: &[&str]| TopicItem {
+            article,
+            truth: truth.iter().map(|t| (*t).to_string()).collect(),
+            found: vec!["sport".into()],
+            best: Some(0.9),
+        };
+        let items = [item(0, &["sport"]), item(1, &[]), item(2, &["health", "sport"]), item(3, &[])];
+        let rows = topic_rows(&items);
+        assert_eq!((rows[0].items, rows[0].score.value, rows[0].baselines["majority"]), (2, 0.5, 0.5));
+        assert_eq!(
+            (rows[1].measure.as_str(), rows[1].items, rows[1].score.value),
+            ("micro-F1", 4, 4.0 / 7.0),
+            "what is given there is wrong"
+        );
+        assert_eq!(compare("topics", &items, &items).map(|(row, _)| row.items), Some(2));
+        assert!(first_row("topics", &items[3..]).is_none() && topic_rows(&items[3..])[0].measure == "micro-F1");
     }
 }

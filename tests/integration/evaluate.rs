@@ -323,7 +323,7 @@ fn gates_are_held_against_the_data_before_the_model_is_loaded() {
     fs::write(folder.path().join("model.safetensors"), "no weights").unwrap();
     let data = folder.path().join("gold.jsonl");
     let stance = json!([{"target": "الوزير", "kind": "entity", "label": "favor"}]);
-    fs::write(&data, json!({"text": "وصل الوزير إلى حلب.", "entities": [], "stance": stance}).to_string()).unwrap();
+    fs::write(&data, json!({"text": "وصل الوزير إلى حلب.", "entities": [], "topics": [], "stance": stance}).to_string()).unwrap();
     for (gate, words) in [
         ("entity=0.8", "no task \"entity\"; the tasks are entities, topics, stance-claim, stance-entity, summary"),
         ("topics=0.8", "the data has no labels for \"topics\""),
