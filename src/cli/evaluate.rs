@@ -72,10 +72,11 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitStatus> {
         [first, second] => first.answers.compare(&second.answers).into_iter().map(difference).collect(),
         _ => Vec::new(),
     };
+    let notes = notes(tasks, &truth);
     let wanted = args.json.is_some() || args.html.is_some();
     let details: Vec<Detail> = outcomes.iter().filter(|_| wanted).map(|o| o.answers.detail(&truth, &o.analyses)).collect();
     if let Some(path) = &args.json {
-        let content = json!({"models": scores, "details": details, "comparison": comparison, "bad_records": bad});
+        let content = json!({"models": scores, "details": details, "comparison": comparison, "notes": notes, "bad_records": bad});
         std::fs::write(path, serde_json::to_vec_pretty(&content)?).with_context(|| format!("cannot write {}", path.display()))?;
     }
     if let Some(path) = &args.html {
@@ -85,6 +86,7 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitStatus> {
             scores: scores.clone(),
             details,
             comparison: comparison.clone(),
+            notes: notes.clone(),
             bad_records: bad.len(),
         })?;
         std::fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))?;
@@ -94,11 +96,14 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitStatus> {
         say(line);
     }
     let status = if missed.is_empty() && bad.is_empty() { ExitStatus::Success } else { ExitStatus::BadRecords };
-    verdict(status, print(&scores, &comparison))
+    verdict(status, print(&notes, &scores, &comparison))
 }
 
-fn print(scores: &[Scores], comparison: &[Difference]) -> std::io::Result<()> {
+fn print(notes: &[String], scores: &[Scores], comparison: &[Difference]) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
+    for note in notes {
+        writeln!(out, "note: {note}")?;
+    }
     for Scores { model, articles, rows } in scores {
         writeln!(out, "{model}: {articles} articles")?;
         table(&mut out, rows)?;
@@ -132,6 +137,15 @@ fn is_scored(gated: &str, tasks: Tasks, truth: &[Labelled]) -> bool {
         "stance-claim" => stance(StanceKind::Claim),
         _ => stance(StanceKind::Entity),
     }
+}
+
+/// What a reader of the scores should know of the data.
+fn notes(tasks: Tasks, truth: &[Labelled]) -> Vec<String> {
+    let has_title = |t: &&Labelled| t.article.title.as_ref().is_some_and(|title| !title.is_empty());
+    let untold = truth.iter().filter(|t| tasks.entities && t.entities.is_some() && t.text_alone).filter(has_title);
+    let files: BTreeSet<&str> = untold.map(|t| t.article.origin.0.as_ref()).collect();
+    let note = |file: &str| format!("{file}: no entity is labelled in a title, so entities are scored in the text alone");
+    files.into_iter().map(note).collect()
 }
 
 /// The tasks that the model has a head for; what is left out is said.

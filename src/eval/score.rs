@@ -108,6 +108,7 @@ impl Answers {
         self.articles += 1;
         if let (Some(gold), Some(found)) = (&truth.entities, &answer.entities) {
             let spans = |gold: &[GoldEntity]| gold.iter().map(|e| Span::of(e.title, e.start, e.end, &e.kind)).collect::<Vec<_>>();
+            let found: Vec<_> = found.iter().filter(|e| !(truth.text_alone && e.field.is_some())).collect();
             self.entities.push(EntityItem {
                 article,
                 text: truth.article.text.clone(),
@@ -206,7 +207,7 @@ fn summary_item(article: usize, text: &str, reference: &str, summary: &str) -> S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Article, StanceScores};
+    use crate::data::{Article, Entity, StanceScores};
 
     #[test]
     fn a_stance_without_an_answer_is_missed() {
@@ -239,5 +240,27 @@ mod tests {
             answers.add(&truth, &Analysis { stance: Some(Vec::new()), ..Analysis::default() });
         }
         assert_eq!(answers.targets.iter().map(|i| (i.article, i.text)).collect::<Vec<_>>(), [(0, 0), (1, 1), (2, 0)]);
+    }
+
+    #[test]
+    fn titles_are_scored_where_their_file_labels_some() {
+        let entity = |title: bool| Entity {
+            text: "حلب".into(),
+            kind: "LOC".into(),
+            start: 0,
+            end: 3,
+            score: 0.9,
+            name: "حلب".into(),
+            field: title.then(|| "title".into()),
+        };
+        let found = Analysis { entities: Some(vec![entity(true), entity(false)]), ..Analysis::default() };
+        let gold = vec![GoldEntity { start: 0, end: 3, kind: "LOC".into(), title: false }];
+        let mut truth = Labelled { article: Article::new("حلب"), entities: Some(gold), ..Labelled::default() };
+        for (text_alone, f1) in [(true, 1.0), (false, 2.0 / 3.0)] {
+            truth.text_alone = text_alone;
+            let mut answers = Answers::default();
+            answers.add(&truth, &found);
+            assert_eq!(answers.rows()[0].score.value, f1);
+        }
     }
 }

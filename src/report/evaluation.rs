@@ -42,6 +42,8 @@ pub struct Evaluation {
     pub details: Vec<Detail>,
     /// Where two models were given.
     pub comparison: Vec<Difference>,
+    /// What a reader of the scores should know of the data.
+    pub notes: Vec<String>,
     /// Records that could not be read.
     pub bad_records: usize,
 }

@@ -352,3 +352,33 @@ fn unknown_labels_are_said_once_and_unanswered_targets_count() {
     assert_eq!(accuracy["items"], 2, "{accuracy}");
     assert!(accuracy["score"]["value"].as_f64().unwrap() <= 0.5, "{accuracy}");
 }
+
+#[test]
+fn titles_that_nobody_labelled_are_not_scored() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = fs::read_to_string(own_answers(folder.path())).unwrap();
+    let (data, report) = (folder.path().join("gold.jsonl"), folder.path().join("report.json"));
+    let scored = |titles: usize| {
+        let mut seen = 0;
+        let mut lines: Vec<Value> = own.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        for line in &mut lines {
+            line["entities"].as_array_mut().unwrap().retain(|e| {
+                let title = e["field"] == "title";
+                seen += usize::from(title);
+                !title || seen <= titles
+            });
+        }
+        fs::write(&data, lines.iter().map(|l| format!("{l}\n")).collect::<String>()).unwrap();
+        let output = evaluate().arg(&data).arg("--json").arg(&report).arg("--html").arg(folder.path().join("page.html")).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let notes = serde_json::from_slice::<Value>(&fs::read(&report).unwrap()).unwrap()["notes"].clone();
+        let f1 = rows(&report).iter().find(|r| r.1 == "strict micro-F1").unwrap().2;
+        (f1, notes.as_array().unwrap().len(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (f1, notes, page) = scored(0);
+    assert_eq!((f1, notes), (1.0, 1));
+    assert!(page.starts_with("note: ") && page.contains("gold.jsonl: no entity is labelled in a title"), "{page}");
+    assert!(fs::read_to_string(folder.path().join("page.html")).unwrap().contains("no entity is labelled in a title"));
+    let (f1, notes, page) = scored(1);
+    assert!(f1 < 1.0 && notes == 0 && !page.contains("note: "), "one title is labelled, so all were read: {page}");
+}
