@@ -28,6 +28,8 @@ const GROUP: usize = 16;
 const GATED: [&str; 5] = ["entities", "topics", "stance-claim", "stance-entity", "summary"];
 
 pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitStatus> {
+    let given = args.model.len();
+    anyhow::ensure!(given <= 2, "--model is given {given} times: evaluate scores one model or compares two; run it once for each pair");
     keep_apart(&args.data, &[args.json.as_deref(), args.html.as_deref()])?;
     let map = args.map.as_deref().map(LabelMap::read).transpose()?.unwrap_or_default();
     let gates = args.min_f1.iter().map(|g| gate(g)).collect::<anyhow::Result<Vec<_>>>()?;

@@ -382,3 +382,19 @@ fn titles_that_nobody_labelled_are_not_scored() {
     let (f1, notes, page) = scored(1);
     assert!(f1 < 1.0 && notes == 0 && !page.contains("note: "), "one title is labelled, so all were read: {page}");
 }
+
+#[test]
+fn no_more_than_two_models_are_taken_and_the_first_is_held_to_gates() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = own_answers(folder.path());
+    let other = repo("tests/fixtures/tiny-xlmr");
+    let output = evaluate().arg("--model").arg(&other).arg("--model").arg(&other).arg(&data).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("--model is given 3 times: evaluate scores one model or compares two"), "{told}");
+    assert!(output.stdout.is_empty());
+    evaluate().arg("--model").arg(&other).arg(&data).args(["--min-f1", "entities=1"]).assert().success();
+    let mut reversed = mujaz();
+    reversed.arg("evaluate").arg("--model").arg(&other).arg("--model").arg(repo("tests/fixtures/tiny-bert"));
+    reversed.arg(&data).args(["--min-f1", "entities=1"]).assert().code(1);
+}
