@@ -9,7 +9,8 @@ use crate::data::labelled::{LabelMap, Labelled, read};
 use crate::data::{Analysis, Article, StanceKind};
 use crate::eval::check::Expected;
 use crate::eval::detail::Detail;
-use crate::eval::score::{Answers, Row};
+use crate::eval::rows::Row;
+use crate::eval::score::Answers;
 use crate::model::config::Mujaz;
 use crate::model::{Config, Source};
 use crate::pipeline;
@@ -28,6 +29,8 @@ const GROUP: usize = 16;
 const GATED: [&str; 5] = ["entities", "topics", "stance-claim", "stance-entity", "summary"];
 
 pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitStatus> {
+    let given = args.model.len();
+    anyhow::ensure!(given <= 2, "--model is given {given} times: evaluate scores one model or compares two; run it once for each pair");
     let model_files: Vec<PathBuf> = args.model.iter().flat_map(Source::paths).collect();
     let inputs = [&args.data, args.map.as_slice(), &model_files].concat();
     keep_apart(&inputs, &[args.json.as_deref(), args.html.as_deref()])?;
@@ -74,10 +77,11 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitStatus> {
         [first, second] => first.answers.compare(&second.answers).into_iter().map(difference).collect(),
         _ => Vec::new(),
     };
+    let notes = notes(tasks, &truth);
     let wanted = args.json.is_some() || args.html.is_some();
     let details: Vec<Detail> = outcomes.iter().filter(|_| wanted).map(|o| o.answers.detail(&truth, &o.analyses)).collect();
     if let Some(path) = &args.json {
-        let content = json!({"models": scores, "details": details, "comparison": comparison, "bad_records": bad});
+        let content = json!({"models": scores, "details": details, "comparison": comparison, "notes": notes, "bad_records": bad});
         std::fs::write(path, serde_json::to_vec_pretty(&content)?).with_context(|| format!("cannot write {}", path.display()))?;
     }
     if let Some(path) = &args.html {
@@ -87,6 +91,7 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitStatus> {
             scores: scores.clone(),
             details,
             comparison: comparison.clone(),
+            notes: notes.clone(),
             bad_records: bad.len(),
         })?;
         std::fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))?;
@@ -96,11 +101,14 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitStatus> {
         say(line);
     }
     let status = if missed.is_empty() && bad.is_empty() { ExitStatus::Success } else { ExitStatus::BadRecords };
-    verdict(status, print(&scores, &comparison))
+    verdict(status, print(&notes, &scores, &comparison))
 }
 
-fn print(scores: &[Scores], comparison: &[Difference]) -> std::io::Result<()> {
+fn print(notes: &[String], scores: &[Scores], comparison: &[Difference]) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
+    for note in notes {
+        writeln!(out, "note: {note}")?;
+    }
     for Scores { model, articles, rows } in scores {
         writeln!(out, "{model}: {articles} articles")?;
         table(&mut out, rows)?;
@@ -124,16 +132,25 @@ fn unknown_labels<'a>(models: &[Mujaz], truth: &'a [Labelled]) -> BTreeSet<(&'st
     models.iter().map(Expected::of).flat_map(|known| truth.iter().flat_map(move |t| known.unknown(t))).collect()
 }
 
-/// Whether the table will have rows of a task.
+/// Whether the table will have the first measure of a task.
 fn is_scored(gated: &str, tasks: Tasks, truth: &[Labelled]) -> bool {
     let stance = |kind| tasks.stance && truth.iter().flat_map(|t| t.stance.iter().flatten()).any(|(target, _)| target.kind == kind);
     match gated {
         "entities" => tasks.entities,
-        "topics" => tasks.topics,
+        "topics" => tasks.topics && truth.iter().flat_map(|t| &t.topics).any(|topics| !topics.is_empty()),
         "summary" => tasks.summary,
         "stance-claim" => stance(StanceKind::Claim),
         _ => stance(StanceKind::Entity),
     }
+}
+
+/// What a reader of the scores should know of the data.
+fn notes(tasks: Tasks, truth: &[Labelled]) -> Vec<String> {
+    let has_title = |t: &&Labelled| t.article.title.as_ref().is_some_and(|title| !title.is_empty());
+    let untold = truth.iter().filter(|t| tasks.entities && t.entities.is_some() && t.text_alone).filter(has_title);
+    let files: BTreeSet<&str> = untold.map(|t| t.article.origin.0.as_ref()).collect();
+    let note = |file: &str| format!("{file}: no entity is labelled in a title, so entities are scored in the text alone");
+    files.into_iter().map(note).collect()
 }
 
 /// The tasks that the model has a head for; what is left out is said.

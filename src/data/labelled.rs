@@ -8,7 +8,7 @@ use crate::tasks::stance::Target;
 use crate::text::normalise::Original;
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// A true entity; offsets count code points of the text, or of the title.
@@ -58,6 +58,8 @@ pub struct Labelled {
     pub stance: Option<Vec<(Target, String)>>,
     /// A written summary.
     pub summary: Option<String>,
+    /// Whether its file labels entities in no title: then what is found in one is neither right nor wrong.
+    pub text_alone: bool,
 }
 
 /// A labelled record and where it stands.
@@ -155,10 +157,18 @@ pub fn read_placed(paths: &[PathBuf], map: &LabelMap) -> Result<(Vec<Placed>, Ve
             }
         }
     }
+    mark_text_alone(&mut good);
     for placed in &mut good {
         apply(placed, map);
     }
     Ok((good, bad))
+}
+
+/// Before labels are mapped or left out: those of a title say that somebody looked there.
+fn mark_text_alone(good: &mut [Placed]) {
+    let in_title = |p: &&Placed| p.record.entities.iter().flatten().any(|e| e.title);
+    let titled: HashSet<String> = good.iter().filter(in_title).map(|p| p.file.clone()).collect();
+    good.iter_mut().for_each(|p| p.record.text_alone = !titled.contains(&p.file));
 }
 
 /// Whether a file is read as tokens with tags, by the ending of its name.
@@ -253,7 +263,7 @@ fn parse(mut article: Article, map: &LabelMap) -> Result<(Labelled, Vec<Option<S
             Some(text.ok_or("\"summary\" must be a text, or an object that holds one as \"text\"")?.to_string())
         }
     };
-    Ok((Labelled { article, topics, entities, repaired: None, stance, summary }, surfaces))
+    Ok((Labelled { article, topics, entities, repaired: None, stance, summary, text_alone: false }, surfaces))
 }
 
 fn topic(item: &Value) -> Option<String> {
@@ -298,5 +308,27 @@ mod tests {
         let reason = "entities left out: PER 40..50 is outside the text, PER 4..99 is outside the text, PER 4..4 is empty, \
                       PER 9..5 ends before it begins, LOC 0..3 is outside the title";
         assert_eq!(bad, [BadRecord { source: file.display().to_string(), line: 1, reason: reason.to_string() }]);
+    }
+
+    /// Records of files of these lines, in one folder.
+    fn read_lines(files: &[&[Value]], map: &LabelMap) -> (Vec<Labelled>, Vec<BadRecord>) {
+        let folder = tempfile::tempdir().expect("makes a folder");
+        for (name, lines) in ('a'..).zip(files) {
+            let content: String = lines.iter().map(|line| format!("{line}\n")).collect();
+            std::fs::write(folder.path().join(format!("{name}.jsonl")), content).expect("writes");
+        }
+        read(&[folder.path().to_path_buf()], map).expect("reads")
+    }
+
+    #[test]
+    fn a_file_labels_titles_where_one_of_its_records_does() {
+        let record = |title: bool| {
+            let field = if title { "title" } else { "text" };
+            json!({"title": "حلب", "text": "حلب", "entities": [{"type": "MISC", "start": 0, "end": 3, "field": field}]})
+        };
+        let map = LabelMap { entities: HashMap::from([("MISC".into(), String::new())]), ..LabelMap::default() };
+        let (records, _) = read_lines(&[&[record(false), record(true)], &[record(false)]], &map);
+        let alone: Vec<bool> = records.iter().map(|r| r.text_alone).collect();
+        assert_eq!(alone, [false, false, true], "a label that is left out was looked for all the same");
     }
 }

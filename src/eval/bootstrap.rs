@@ -1,4 +1,4 @@
-//! Percentile bootstrap over articles.
+//! Percentile bootstrap over articles: the answers of one article are drawn together, for they err together.
 
 /// A measure and its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
@@ -26,15 +26,15 @@ impl Random {
     }
 }
 
-/// `measure` of resamples of the items (with replacement, fixed seed), in ascending order; none for no items.
-fn resampled<T>(items: &[T], measure: impl Fn(&[&T]) -> f64) -> Vec<f64> {
-    if items.is_empty() {
+/// `measure` of the items of resampled articles (with replacement, fixed seed), in ascending order; none for no articles.
+fn resampled<T>(articles: &[Vec<T>], measure: impl Fn(&[&T]) -> f64) -> Vec<f64> {
+    if articles.is_empty() {
         return Vec::new();
     }
     let mut random = Random(20260101);
     let mut values: Vec<f64> = (0..ROUNDS)
         .map(|_| {
-            let sample: Vec<&T> = (0..items.len()).map(|_| &items[random.below(items.len())]).collect();
+            let sample: Vec<&T> = (0..articles.len()).flat_map(|_| &articles[random.below(articles.len())]).collect();
             measure(&sample)
         })
         .collect();
@@ -49,17 +49,17 @@ fn around(value: f64, resampled: &[f64]) -> Interval {
     }
 }
 
-/// `measure` of all items, with an interval over resamples of them.
-pub fn interval<T>(items: &[T], measure: impl Fn(&[&T]) -> f64) -> Interval {
-    around(measure(&items.iter().collect::<Vec<_>>()), &resampled(items, &measure))
+/// `measure` of the items of all articles, with an interval over resamples of the articles.
+pub fn interval<T>(articles: &[Vec<T>], measure: impl Fn(&[&T]) -> f64) -> Interval {
+    around(measure(&articles.iter().flatten().collect::<Vec<_>>()), &resampled(articles, &measure))
 }
 
-/// Paired bootstrap of a difference: `difference` on pairs (a, b) of the same article gives a's minus b's;
+/// Paired bootstrap of a difference: `difference` on pairs (a, b) of the same items gives a's minus b's;
 /// the share of resamples in which it is not positive is a one-sided p-value.
-pub fn paired<T>(items: &[T], difference: impl Fn(&[&T]) -> f64) -> (Interval, f64) {
-    let values = resampled(items, &difference);
+pub fn paired<T>(articles: &[Vec<T>], difference: impl Fn(&[&T]) -> f64) -> (Interval, f64) {
+    let values = resampled(articles, &difference);
     let worse = values.iter().filter(|&&value| value <= 0.0).count();
-    (around(difference(&items.iter().collect::<Vec<_>>()), &values), worse as f64 / ROUNDS as f64)
+    (around(difference(&articles.iter().flatten().collect::<Vec<_>>()), &values), worse as f64 / ROUNDS as f64)
 }
 
 #[cfg(test)]
@@ -69,8 +69,8 @@ mod tests {
     #[test]
     fn intervals_hold_the_value_and_narrow_with_more_items() {
         let mean = |items: &[&f64]| items.iter().copied().sum::<f64>() / items.len() as f64;
-        let few: Vec<f64> = (0..20).map(|i| f64::from(i % 2)).collect();
-        let many: Vec<f64> = (0..2000).map(|i| f64::from(i % 2)).collect();
+        let few: Vec<Vec<f64>> = (0..20).map(|i| vec![f64::from(i % 2)]).collect();
+        let many: Vec<Vec<f64>> = (0..2000).map(|i| vec![f64::from(i % 2)]).collect();
         let (a, b) = (interval(&few, mean), interval(&many, mean));
         assert!(a.low <= 0.5 && 0.5 <= a.high && a.value == 0.5);
         assert!(b.high - b.low < a.high - a.low);
@@ -79,8 +79,19 @@ mod tests {
     }
 
     #[test]
+    fn items_of_one_article_are_drawn_together() {
+        let mean = |items: &[&f64]| items.iter().copied().sum::<f64>() / items.len() as f64;
+        let of = |copies: usize| -> Vec<Vec<f64>> { (0..20).map(|i| vec![if i % 5 == 0 { -1.0 } else { 1.0 }; copies]).collect() };
+        let (one, ten) = (of(1), of(10));
+        assert_eq!(interval(&one, mean), interval(&ten, mean), "ten answers that say the same are no ten articles");
+        assert_eq!(paired(&one, mean), paired(&ten, mean));
+        let apart: Vec<Vec<f64>> = ten.into_iter().flatten().map(|value| vec![value]).collect();
+        assert!(interval(&apart, mean).low > interval(&one, mean).low);
+    }
+
+    #[test]
     fn a_clear_difference_is_significant() {
-        let pairs: Vec<f64> = (0..200).map(|i| if i % 3 == 0 { -0.1 } else { 0.3 }).collect();
+        let pairs: Vec<Vec<f64>> = (0..200).map(|i| vec![if i % 3 == 0 { -0.1 } else { 0.3 }]).collect();
         let mean = |items: &[&f64]| items.iter().copied().sum::<f64>() / items.len() as f64;
         assert!(paired(&pairs, mean).1 < 0.01);
     }

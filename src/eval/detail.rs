@@ -1,7 +1,8 @@
 //! What lies behind the table: confusions, reliability curves, scores by length and source, the worst errors.
 
 use super::calibration::{Bin, expected_error, reliability};
-use super::score::{Answers, EntityItem, Row, StanceItem, TopicItem};
+use super::rows::Row;
+use super::score::{Answers, EntityItem, StanceItem, TopicItem};
 use super::spans::Span;
 use crate::data::Analysis;
 use crate::data::labelled::Labelled;

@@ -11,6 +11,7 @@ pub mod detail;
 pub mod encoding;
 pub mod labels;
 pub mod rouge;
+pub mod rows;
 pub mod score;
 pub mod spans;
 

@@ -1,38 +1,20 @@
-//! From labelled articles and a model's answers to rows of a table.
+//! From labelled articles and a model's answers to items, and their rows.
 
-use super::bootstrap::{Interval, interval, paired};
-use super::calibration::expected_error;
-use super::labels::{mean, per_label, per_label_of_sets};
+use super::baselines;
 use super::rouge::{Form, Rouge, rouge_l, rouge_n, tokens};
-use super::spans::{Span, relaxed, strict};
-use super::{Counts, baselines};
+use super::rows::{Row, compare, entity_rows, first_row, stance_rows, summary_rows, topic_rows};
+use super::spans::Span;
 use crate::data::labelled::{GoldEntity, Labelled};
 use crate::data::{Analysis, Stance, StanceKind};
 use crate::tasks::stance::Target;
-use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
-
-/// One line of the table.
-#[derive(Clone, Debug, Serialize)]
-pub struct Row {
-    /// "entities", "topics", "stance claim", "stance entity" or "summary".
-    pub task: String,
-    /// Name of the measure.
-    pub measure: String,
-    /// Items that it is over.
-    pub items: usize,
-    /// The measure, with its 95 % interval where it has one.
-    pub score: Interval,
-    /// What trivial methods reach on the same items.
-    pub baselines: BTreeMap<String, f64>,
-}
+use std::collections::HashMap;
 
 /// Entities of one article: truth under both policies of reading, and what was found.
 pub struct EntityItem {
     pub(super) article: usize,
     pub(super) truth: Vec<Span>,
-    repaired: Vec<Span>,
-    text: String,
+    pub(super) repaired: Vec<Span>,
+    pub(super) text: String,
     pub(super) found: Vec<Span>,
     pub(super) scores: Vec<f64>,
 }
@@ -48,6 +30,8 @@ pub struct TopicItem {
 /// One stance pair.
 pub struct StanceItem {
     pub(super) article: usize,
+    /// The first article with this text: a table asks of one text in many rows.
+    pub(super) text: usize,
     pub(super) target: String,
     pub(super) truth: String,
     /// Empty where nothing was said, which no true label is.
@@ -72,7 +56,7 @@ impl TopicItem {
 
 impl StanceItem {
     /// A model says nothing of an article without words; that is wrong, whatever is true.
-    fn new(article: usize, target: &Target, truth: &str, found: Option<&Stance>) -> Self {
+    fn new(article: usize, text: usize, (target, truth): &(Target, String), found: Option<&Stance>) -> Self {
         let best = |stance: &Stance| {
             let s = stance.scores;
             f64::from(s.favor.max(s.against).max(s.neutral).max(s.unrelated))
@@ -80,6 +64,7 @@ impl StanceItem {
         let label = found.map_or("", |stance| &stance.label);
         Self {
             article,
+            text,
             target: target.text.clone(),
             truth: alternative(truth, label).to_string(),
             found: label.to_string(),
@@ -98,15 +83,17 @@ impl StanceItem {
 pub struct SummaryItem {
     pub(super) article: usize,
     pub(super) ours: [Rouge; 5],
-    lead: f64,
-    random: f64,
-    oracle: f64,
+    pub(super) lead: f64,
+    pub(super) random: f64,
+    pub(super) oracle: f64,
 }
 
 /// Everything that one model said, beside the truth.
 #[derive(Default)]
 pub struct Answers {
     articles: usize,
+    /// The first article of each text that has stances.
+    texts: HashMap<String, usize>,
     pub(super) entities: Vec<EntityItem>,
     pub(super) topics: Vec<TopicItem>,
     pub(super) claims: Vec<StanceItem>,
@@ -121,6 +108,7 @@ impl Answers {
         self.articles += 1;
         if let (Some(gold), Some(found)) = (&truth.entities, &answer.entities) {
             let spans = |gold: &[GoldEntity]| gold.iter().map(|e| Span::of(e.title, e.start, e.end, &e.kind)).collect::<Vec<_>>();
+            let found: Vec<_> = found.iter().filter(|e| !(truth.text_alone && e.field.is_some())).collect();
             self.entities.push(EntityItem {
                 article,
                 text: truth.article.text.clone(),
@@ -136,9 +124,10 @@ impl Answers {
             self.topics.push(TopicItem { article, truth: gold.clone(), found, best });
         }
         if let (Some(gold), Some(found)) = (&truth.stance, &answer.stance) {
-            for (i, (target, label)) in gold.iter().enumerate() {
-                let item = StanceItem::new(article, target, label, found.get(i));
-                match target.kind {
+            let text = *self.texts.entry(truth.article.text.clone()).or_insert(article);
+            for (i, pair) in gold.iter().enumerate() {
+                let item = StanceItem::new(article, text, pair, found.get(i));
+                match pair.0.kind {
                     StanceKind::Claim => self.claims.push(item),
                     StanceKind::Entity => self.targets.push(item),
                 }
@@ -161,17 +150,12 @@ impl Answers {
 
     /// The first measure of each task over the articles that `keep` lets pass, by their number in the data.
     pub fn main_rows(&self, keep: impl Fn(usize) -> bool) -> Vec<Row> {
-        fn part<T: Item>(task: &str, items: &[T], keep: impl Fn(usize) -> bool) -> Option<Row> {
-            let kept: Vec<&T> = items.iter().filter(|i| keep(i.article())).collect();
-            let of = |sample: &[&&T]| T::first(&sample.iter().map(|i| **i).collect::<Vec<_>>());
-            (!kept.is_empty()).then(|| row(task, T::MEASURE, &kept, of))
-        }
         [
-            part("entities", &self.entities, &keep),
-            part("topics", &self.topics, &keep),
-            part("stance claim", &self.claims, &keep),
-            part("stance entity", &self.targets, &keep),
-            part("summary", &self.summaries, &keep),
+            first_row("entities", self.entities.iter().filter(|i| keep(i.article))),
+            first_row("topics", self.topics.iter().filter(|i| keep(i.article))),
+            first_row("stance claim", self.claims.iter().filter(|i| keep(i.article))),
+            first_row("stance entity", self.targets.iter().filter(|i| keep(i.article))),
+            first_row("summary", self.summaries.iter().filter(|i| keep(i.article))),
         ]
         .into_iter()
         .flatten()
@@ -194,183 +178,9 @@ impl Answers {
     }
 }
 
-fn compare<T: Item>(task: &str, a: &[T], b: &[T]) -> Option<(Row, f64)> {
-    let pairs: Vec<(&T, &T)> = a.iter().zip(b).collect();
-    if pairs.is_empty() {
-        return None;
-    }
-    let side = |items: &[&(&T, &T)], second: bool| T::first(&items.iter().map(|p| if second { p.1 } else { p.0 }).collect::<Vec<_>>());
-    let (score, worse) = paired(&pairs, |items| side(items, false) - side(items, true));
-    let row = Row { task: task.into(), measure: T::MEASURE.into(), items: pairs.len(), score, baselines: BTreeMap::new() };
-    Some((row, worse))
-}
-
-/// An item of a task, and the task's first measure.
-trait Item {
-    const MEASURE: &'static str;
-
-    /// Number of its article in the data.
-    fn article(&self) -> usize;
-
-    fn first(items: &[&Self]) -> f64;
-}
-
-impl Item for EntityItem {
-    const MEASURE: &'static str = "strict micro-F1";
-
-    fn article(&self) -> usize {
-        self.article
-    }
-
-    fn first(items: &[&Self]) -> f64 {
-        entity_counts(items).f1()
-    }
-}
-
-impl Item for TopicItem {
-    const MEASURE: &'static str = "first label right";
-
-    fn article(&self) -> usize {
-        self.article
-    }
-
-    fn first(items: &[&Self]) -> f64 {
-        mean(items.iter().map(|i| if i.found.first().is_some_and(|f| i.truth.first() == Some(f)) { 1.0 } else { 0.0 }))
-    }
-}
-
-impl Item for StanceItem {
-    const MEASURE: &'static str = "macro-F1 of three";
-
-    fn article(&self) -> usize {
-        self.article
-    }
-
-    fn first(items: &[&Self]) -> f64 {
-        stance_f1(items.iter().map(|i| (fold(&i.truth), fold(&i.found))))
-    }
-}
-
-impl Item for SummaryItem {
-    const MEASURE: &'static str = "ROUGE-1 F";
-
-    fn article(&self) -> usize {
-        self.article
-    }
-
-    fn first(items: &[&Self]) -> f64 {
-        mean(items.iter().map(|s| s.ours[0].f1))
-    }
-}
-
 /// Sets that do not tell two labels apart write both, as `neutral|unrelated`: either is right.
 fn alternative<'a>(truth: &'a str, found: &str) -> &'a str {
     truth.split('|').find(|label| *label == found).or(truth.split('|').next()).unwrap_or(truth)
-}
-
-fn row<T>(task: &str, measure: impl Into<String>, items: &[T], of: impl Fn(&[&T]) -> f64) -> Row {
-    Row { task: task.into(), measure: measure.into(), items: items.len(), score: interval(items, of), baselines: BTreeMap::new() }
-}
-
-fn entity_counts(items: &[&EntityItem]) -> Counts {
-    items.iter().map(|i| strict(&i.truth, &i.found)).sum()
-}
-
-fn entity_rows(items: &[EntityItem]) -> Vec<Row> {
-    if items.is_empty() {
-        return Vec::new();
-    }
-    let mut first = row("entities", EntityItem::MEASURE, items, EntityItem::first);
-    first.baselines.insert("dictionary".into(), dictionary_f1(items));
-    let mut out = vec![
-        first,
-        row("entities", "strict precision", items, |i| entity_counts(i).precision()),
-        row("entities", "strict recall", items, |i| entity_counts(i).recall()),
-        row("entities", "conlleval micro-F1", items, |i| i.iter().map(|i| strict(&i.repaired, &i.found)).sum::<Counts>().f1()),
-        row("entities", "relaxed micro-F1", items, |i| i.iter().map(|i| relaxed(&i.truth, &i.found)).sum::<Counts>().f1()),
-    ];
-    let kinds: BTreeSet<&str> = items.iter().flat_map(|i| i.truth.iter().chain(&i.found)).map(|s| s.kind.as_str()).collect();
-    let of_kinds = |name: String, wanted: &[&str]| {
-        let only = |spans: &[Span]| spans.iter().filter(|s| wanted.contains(&s.kind.as_str())).cloned().collect::<Vec<_>>();
-        row("entities", name, items, |i| i.iter().map(|i| strict(&only(&i.truth), &only(&i.found))).sum::<Counts>().f1())
-    };
-    if kinds.contains("MISC") {
-        out.push(of_kinds("PER, ORG, LOC micro-F1".into(), &["PER", "ORG", "LOC"]));
-    }
-    out.extend(kinds.iter().map(|kind| of_kinds(format!("{kind} F1"), &[kind])));
-    let error = |i: &[&EntityItem]| expected_error(&i.iter().flat_map(|i| i.answers()).collect::<Vec<_>>());
-    out.push(row("entities", "calibration error", items, error));
-    out
-}
-
-/// Names of the text alone, against the whole truth of the text.
-fn dictionary_f1(items: &[EntityItem]) -> f64 {
-    let truths: Vec<Vec<Span>> = items.iter().map(|i| i.truth.iter().filter(|s| !s.offsets().0).cloned().collect()).collect();
-    let pairs: Vec<(&str, &[Span])> = items.iter().zip(&truths).map(|(i, truth)| (i.text.as_str(), truth.as_slice())).collect();
-    truths.iter().zip(baselines::dictionary(&pairs)).map(|(truth, found)| strict(truth, &found)).sum::<Counts>().f1()
-}
-
-fn topic_rows(items: &[TopicItem]) -> Vec<Row> {
-    if items.is_empty() {
-        return Vec::new();
-    }
-    let per = |items: &[&TopicItem]| {
-        let sets = items.iter().map(|i| (i.truth.as_slice(), i.found.as_slice()));
-        per_label_of_sets(sets).into_iter().map(|(label, counts)| (label.to_string(), counts)).collect::<BTreeMap<_, _>>()
-    };
-    let mut first = row("topics", TopicItem::MEASURE, items, TopicItem::first);
-    let truths: Vec<&str> = items.iter().map(|i| i.truth.first().map_or("", String::as_str)).collect();
-    first.baselines.insert("majority".into(), baselines::majority_accuracy(&truths));
-    let mut out = vec![
-        first,
-        row("topics", "micro-F1", items, |i| per(i).into_values().sum::<Counts>().f1()),
-        row("topics", "macro-F1", items, |i| mean(per(i).into_values().map(Counts::f1))),
-    ];
-    for label in per(&items.iter().collect::<Vec<_>>()).into_keys() {
-        let of = |i: &&TopicItem| match (i.truth.contains(&label), i.found.contains(&label)) {
-            (true, true) => Counts { tp: 1, ..Counts::default() },
-            (truth, found) => Counts { tp: 0, fp: usize::from(found), fn_: usize::from(truth) },
-        };
-        out.push(row("topics", format!("{label} F1"), items, |i| i.iter().map(of).sum::<Counts>().f1()));
-    }
-    let error = |i: &[&TopicItem]| expected_error(&i.iter().filter_map(|i| i.answer()).collect::<Vec<_>>());
-    out.push(row("topics", "calibration error", items, error));
-    out
-}
-
-/// Neutral and unrelated as one label: most sets do not tell them apart.
-fn fold(label: &str) -> &str {
-    if label == "unrelated" { "neutral" } else { label }
-}
-
-/// Macro-F1 over the stances: what has no answer is missed, and is no label beside the others.
-fn stance_f1<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> f64 {
-    mean(per_label(pairs).into_iter().filter(|(label, _)| !label.is_empty()).map(|(_, counts)| counts.f1()))
-}
-
-fn stance_rows(task: &str, items: &[StanceItem]) -> Vec<Row> {
-    if items.is_empty() {
-        return Vec::new();
-    }
-    let pairs: Vec<(&str, &str)> = items.iter().map(|i| (i.target.as_str(), fold(&i.truth))).collect();
-    let mut first = row(task, StanceItem::MEASURE, items, StanceItem::first);
-    first.baselines.insert("majority".into(), baselines::majority_macro_f1(&pairs));
-    first.baselines.insert("target only".into(), baselines::target_only_macro_f1(&pairs));
-    let of_four = |items: &[&StanceItem]| stance_f1(items.iter().map(|i| (i.truth.as_str(), i.found.as_str())));
-    let mut out = vec![first, row(task, "macro-F1 of four", items, of_four)];
-    let right = |i: &&StanceItem| if i.truth == i.found { 1.0 } else { 0.0 };
-    out.push(row(task, "accuracy", items, |i| mean(i.iter().map(right))));
-    let labels: BTreeSet<&str> = items.iter().flat_map(|i| [i.truth.as_str(), i.found.as_str()]).collect();
-    for label in labels.into_iter().filter(|label| !label.is_empty()) {
-        let of = |items: &[&StanceItem]| {
-            let per = per_label(items.iter().map(|i| (i.truth.as_str(), i.found.as_str())));
-            per.get(label).copied().unwrap_or_default().f1()
-        };
-        out.push(row(task, format!("{label} F1"), items, of));
-    }
-    let error = |i: &[&StanceItem]| expected_error(&i.iter().filter_map(|i| i.answer()).collect::<Vec<_>>());
-    out.push(row(task, "calibration error", items, error));
-    out
 }
 
 fn summary_item(article: usize, text: &str, reference: &str, summary: &str) -> SummaryItem {
@@ -394,23 +204,10 @@ fn summary_item(article: usize, text: &str, reference: &str, summary: &str) -> S
     }
 }
 
-fn summary_rows(items: &[SummaryItem]) -> Vec<Row> {
-    if items.is_empty() {
-        return Vec::new();
-    }
-    let names = ["ROUGE-1 F", "ROUGE-2 F", "ROUGE-L F", "ROUGE-1 F, light", "ROUGE-2 F, light"];
-    let mut out: Vec<Row> = (0..names.len()).map(|k| row("summary", names[k], items, |i| mean(i.iter().map(|s| s.ours[k].f1)))).collect();
-    let all = |of: fn(&SummaryItem) -> f64| mean(items.iter().map(of));
-    for (name, value) in [("lead", all(|s| s.lead)), ("random", all(|s| s.random)), ("oracle", all(|s| s.oracle))] {
-        out[0].baselines.insert(name.into(), value);
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Article, StanceScores};
+    use crate::data::{Article, Entity, StanceScores};
 
     #[test]
     fn a_stance_without_an_answer_is_missed() {
@@ -432,5 +229,38 @@ mod tests {
         assert!(answers.main_rows(|_| true).iter().any(|r| r.items == 3));
         answers.add(&Labelled { stance: Some(vec![(target, "favor".into())]), ..Labelled::default() }, &Analysis::default());
         assert_eq!(answers.targets.len(), 3, "a model without the head is not asked");
+    }
+
+    #[test]
+    fn rows_of_a_table_that_ask_of_one_text_are_one_article() {
+        let mut answers = Answers::default();
+        for (text, target) in [("نص", "روسيا"), ("آخر", "روسيا"), ("نص", "مصر")] {
+            let target = Target { text: target.into(), kind: StanceKind::Entity };
+            let truth = Labelled { article: Article::new(text), stance: Some(vec![(target, "favor".into())]), ..Labelled::default() };
+            answers.add(&truth, &Analysis { stance: Some(Vec::new()), ..Analysis::default() });
+        }
+        assert_eq!(answers.targets.iter().map(|i| (i.article, i.text)).collect::<Vec<_>>(), [(0, 0), (1, 1), (2, 0)]);
+    }
+
+    #[test]
+    fn titles_are_scored_where_their_file_labels_some() {
+        let entity = |title: bool| Entity {
+            text: "حلب".into(),
+            kind: "LOC".into(),
+            start: 0,
+            end: 3,
+            score: 0.9,
+            name: "حلب".into(),
+            field: title.then(|| "title".into()),
+        };
+        let found = Analysis { entities: Some(vec![entity(true), entity(false)]), ..Analysis::default() };
+        let gold = vec![GoldEntity { start: 0, end: 3, kind: "LOC".into(), title: false }];
+        let mut truth = Labelled { article: Article::new("حلب"), entities: Some(gold), ..Labelled::default() };
+        for (text_alone, f1) in [(true, 1.0), (false, 2.0 / 3.0)] {
+            truth.text_alone = text_alone;
+            let mut answers = Answers::default();
+            answers.add(&truth, &found);
+            assert_eq!(answers.rows()[0].score.value, f1);
+        }
     }
 }

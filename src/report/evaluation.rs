@@ -2,7 +2,7 @@
 
 use crate::eval::bootstrap::Interval;
 use crate::eval::detail::Detail;
-use crate::eval::score::Row;
+use crate::eval::rows::Row;
 use minijinja::value::{Serde, Value};
 use minijinja::{Environment, context};
 use serde::Serialize;
@@ -42,6 +42,8 @@ pub struct Evaluation {
     pub details: Vec<Detail>,
     /// Where two models were given.
     pub comparison: Vec<Difference>,
+    /// What a reader of the scores should know of the data.
+    pub notes: Vec<String>,
     /// Records that could not be read.
     pub bad_records: usize,
 }

@@ -323,7 +323,7 @@ fn gates_are_held_against_the_data_before_the_model_is_loaded() {
     fs::write(folder.path().join("model.safetensors"), "no weights").unwrap();
     let data = folder.path().join("gold.jsonl");
     let stance = json!([{"target": "الوزير", "kind": "entity", "label": "favor"}]);
-    fs::write(&data, json!({"text": "وصل الوزير إلى حلب.", "entities": [], "stance": stance}).to_string()).unwrap();
+    fs::write(&data, json!({"text": "وصل الوزير إلى حلب.", "entities": [], "topics": [], "stance": stance}).to_string()).unwrap();
     for (gate, words) in [
         ("entity=0.8", "no task \"entity\"; the tasks are entities, topics, stance-claim, stance-entity, summary"),
         ("topics=0.8", "the data has no labels for \"topics\""),
@@ -351,4 +351,50 @@ fn unknown_labels_are_said_once_and_unanswered_targets_count() {
     let accuracy = page["models"][0]["rows"].as_array().unwrap().iter().find(|r| r["measure"] == "accuracy").unwrap();
     assert_eq!(accuracy["items"], 2, "{accuracy}");
     assert!(accuracy["score"]["value"].as_f64().unwrap() <= 0.5, "{accuracy}");
+}
+
+#[test]
+fn titles_that_nobody_labelled_are_not_scored() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = fs::read_to_string(own_answers(folder.path())).unwrap();
+    let (data, report) = (folder.path().join("gold.jsonl"), folder.path().join("report.json"));
+    let scored = |titles: usize| {
+        let mut seen = 0;
+        let mut lines: Vec<Value> = own.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        for line in &mut lines {
+            line["entities"].as_array_mut().unwrap().retain(|e| {
+                let title = e["field"] == "title";
+                seen += usize::from(title);
+                !title || seen <= titles
+            });
+        }
+        fs::write(&data, lines.iter().map(|l| format!("{l}\n")).collect::<String>()).unwrap();
+        let output = evaluate().arg(&data).arg("--json").arg(&report).arg("--html").arg(folder.path().join("page.html")).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let notes = serde_json::from_slice::<Value>(&fs::read(&report).unwrap()).unwrap()["notes"].clone();
+        let f1 = rows(&report).iter().find(|r| r.1 == "strict micro-F1").unwrap().2;
+        (f1, notes.as_array().unwrap().len(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (f1, notes, page) = scored(0);
+    assert_eq!((f1, notes), (1.0, 1));
+    assert!(page.starts_with("note: ") && page.contains("gold.jsonl: no entity is labelled in a title"), "{page}");
+    assert!(fs::read_to_string(folder.path().join("page.html")).unwrap().contains("no entity is labelled in a title"));
+    let (f1, notes, page) = scored(1);
+    assert!(f1 < 1.0 && notes == 0 && !page.contains("note: "), "one title is labelled, so all were read: {page}");
+}
+
+#[test]
+fn no_more_than_two_models_are_taken_and_the_first_is_held_to_gates() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = own_answers(folder.path());
+    let other = repo("tests/fixtures/tiny-xlmr");
+    let output = evaluate().arg("--model").arg(&other).arg("--model").arg(&other).arg(&data).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("--model is given 3 times: evaluate scores one model or compares two"), "{told}");
+    assert!(output.stdout.is_empty());
+    evaluate().arg("--model").arg(&other).arg(&data).args(["--min-f1", "entities=1"]).assert().success();
+    let mut reversed = mujaz();
+    reversed.arg("evaluate").arg("--model").arg(&other).arg("--model").arg(repo("tests/fixtures/tiny-bert"));
+    reversed.arg(&data).args(["--min-f1", "entities=1"]).assert().code(1);
 }
