@@ -46,6 +46,8 @@ const CLAUSE: usize = 7;
 
 /// Marks that end a sentence.
 const STOPS: [&str; 3] = [".", "؟", "!"];
+/// Last words of a sentence that are not worth a cut where they go on with a list.
+const FEW: usize = 2;
 /// Most searches for states without a gap that is refused; then sentences are taken whole.
 const SEARCHES: usize = 10;
 /// Words of a gap beyond which its length tells no more.
@@ -185,8 +187,21 @@ impl<'d> Opening<'d> {
         Some(self.runs(&written).into_iter().map(|run| word(run.start).start..word(run.end - 1).end).collect())
     }
 
-    /// Let the last sentence end with its stop. After the search: heads that refuse gaps have learnt of last ones that hold it.
+    /// Let the last sentence end with its stop, and with the last of the things it names («أو خارجها»). After the search: heads that
+    /// refuse gaps have learnt of last ones that hold them.
     fn close(&self, written: &mut [bool]) {
+        let end = written.iter().rposition(|&stays| stays).map_or(0, |word| word + 1);
+        let sentence = end.checked_sub(1).map(|word| self.words[word].sentence);
+        let rest = self.words[end..].iter().take_while(|word| Some(word.sentence) == sentence && word.free);
+        let spoken: Vec<usize> = rest.enumerate().filter(|(_, word)| !word.mark).map(|(at, _)| end + at).collect();
+        let other = |word: usize| matches!(self.words[word].text, "أو" | "أم") || self.words[word].text.starts_with('و');
+        if let [first, .., last] | [first @ last] = spoken[..]
+            && spoken.len() <= FEW
+            && first == end
+            && other(first)
+        {
+            written[first..=last].fill(true);
+        }
         let Some(last) = written.iter().rposition(|&stays| stays).map(|word| self.words[word].sentence) else { return };
         if let Some(stop) = self.words.iter().rposition(|word| word.sentence == last && word.free && STOPS.contains(&word.text)) {
             written[stop] |= self.words.get(stop + 1).is_none_or(|next| next.sentence != last);
