@@ -129,9 +129,10 @@ pub fn read_placed(paths: &[PathBuf], map: &LabelMap) -> Result<(Vec<Placed>, Ve
     for path in paths {
         let mut tagged = Vec::new();
         if path.is_dir() {
-            walk(path, &mut |file| tagged.extend(is_conll(file).then(|| file.to_path_buf())))?;
-        } else {
-            tagged.extend(is_conll(path).then(|| path.clone()));
+            walk(path, &mut |file| tagged.extend((is_conll(file) && !file.is_dir()).then(|| file.to_path_buf())))?;
+        } else if is_conll(path) {
+            std::fs::metadata(path).map_err(|source| Error::file(path, source))?;
+            tagged.push(path.clone());
         }
         for path in &tagged {
             let file = path.display().to_string();
@@ -139,9 +140,13 @@ pub fn read_placed(paths: &[PathBuf], map: &LabelMap) -> Result<(Vec<Placed>, Ve
                 let surfaces = vec![None; record.entities.as_ref().map_or(0, Vec::len)];
                 Placed { file: file.clone(), line, record, surfaces }
             };
-            let (records, flaws) = conll::read(path)?;
-            good.extend(records.into_iter().map(placed));
-            bad.extend(flaws);
+            match conll::read(path) {
+                Ok((records, flaws)) => {
+                    good.extend(records.into_iter().map(placed));
+                    bad.extend(flaws);
+                }
+                Err(error) => bad.push(BadRecord { source: file.clone(), line: 0, reason: error.to_string() }),
+            }
         }
         let others = if tagged.is_empty() { Inputs::open(std::slice::from_ref(path))? } else { Inputs::beside(path)? };
         for record in others {
@@ -330,5 +335,21 @@ mod tests {
         let (records, _) = read_lines(&[&[record(false), record(true)], &[record(false)]], &map);
         let alone: Vec<bool> = records.iter().map(|r| r.text_alone).collect();
         assert_eq!(alone, [false, false, true], "a label that is left out was looked for all the same");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_that_lead_nowhere_cost_one_record_each() {
+        let folder = tempfile::tempdir().expect("makes a folder");
+        let path = |name: &str| folder.path().join(name);
+        for name in ["a.conll", "b.jsonl"] {
+            std::os::unix::fs::symlink("gone", path(name)).expect("links");
+        }
+        std::fs::write(path("c.conll"), "حلب B-LOC\n").expect("writes");
+        let (records, bad) = read(&[folder.path().to_path_buf()], &LabelMap::default()).expect("reads");
+        assert_eq!(records.len(), 1);
+        let told: Vec<_> = bad.iter().map(|b| (b.source.clone(), b.line)).collect();
+        assert_eq!(told, ["a.conll", "b.jsonl"].map(|name| (path(name).display().to_string(), 0)));
+        assert!(read(&[path("a.conll")], &LabelMap::default()).is_err(), "what the user names must be there");
     }
 }
