@@ -102,6 +102,20 @@ fn mapped(map: &HashMap<String, String>, label: &str) -> Option<String> {
     (!label.is_empty()).then(|| label.to_string())
 }
 
+/// A stance may be alternatives, `neutral|unrelated`, of which any is right: each is mapped.
+fn mapped_stance(map: &HashMap<String, String>, label: &str) -> Option<String> {
+    if map.contains_key(label) {
+        return mapped(map, label);
+    }
+    let mut kept: Vec<String> = Vec::new();
+    for label in label.split('|').filter_map(|part| mapped(map, part)) {
+        if !kept.contains(&label) {
+            kept.push(label);
+        }
+    }
+    (!kept.is_empty()).then(|| kept.join("|"))
+}
+
 /// Read labelled records: CoNLL files (`.conll`, `.bio`, `.iob`), and whatever `analyze` reads. Entities that cover
 /// nothing are bad too; the record keeps its other labels.
 pub fn read(paths: &[PathBuf], map: &LabelMap) -> Result<(Vec<Labelled>, Vec<BadRecord>), Error> {
@@ -201,7 +215,7 @@ fn apply(placed: &mut Placed, map: &LabelMap) {
         record.repaired = Some(kept.collect());
     }
     if let Some(stance) = record.stance.take() {
-        record.stance = Some(stance.into_iter().filter_map(|(t, label)| Some((t, mapped(&map.stance, &label)?))).collect());
+        record.stance = Some(stance.into_iter().filter_map(|(t, label)| Some((t, mapped_stance(&map.stance, &label)?))).collect());
     }
 }
 
@@ -335,6 +349,17 @@ mod tests {
         let (records, _) = read_lines(&[&[record(false), record(true)], &[record(false)]], &map);
         let alone: Vec<bool> = records.iter().map(|r| r.text_alone).collect();
         assert_eq!(alone, [false, false, true], "a label that is left out was looked for all the same");
+    }
+
+    #[test]
+    fn alternatives_are_mapped_one_by_one() {
+        let map = [("pro", "favor"), ("no", ""), ("pro|con", "neutral")].map(|(a, b)| (a.to_string(), b.to_string())).into();
+        let as_ours = |label: &str| mapped_stance(&map, label);
+        assert_eq!(as_ours("pro|neutral").as_deref(), Some("favor|neutral"));
+        assert_eq!(as_ours("pro|favor").as_deref(), Some("favor"));
+        assert_eq!(as_ours("no|pro").as_deref(), Some("favor"));
+        assert_eq!(as_ours("pro|con").as_deref(), Some("neutral"), "a label that the map names as a whole");
+        assert_eq!((as_ours("no"), as_ours("no|no"), as_ours("")), (None, None, None));
     }
 
     #[cfg(unix)]
