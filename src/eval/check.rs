@@ -349,7 +349,7 @@ mod tests {
 
     fn placed(file: &str, line: u64, text: &str) -> Placed {
         let record = Labelled { article: Article::new(text), ..Labelled::default() };
-        Placed { file: file.into(), line, record, surfaces: Vec::new() }
+        Placed { file: file.into(), line, record, surfaces: Vec::new(), columns: false }
     }
 
     /// A record in a file of its own name, with stances as "target label".
