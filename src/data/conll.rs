@@ -2,7 +2,6 @@
 
 use super::labelled::{GoldEntity, Labelled};
 use crate::data::{Article, BadRecord};
-use crate::error::Error;
 use crate::eval::spans::{Policy, spans_of};
 use std::path::Path;
 
@@ -30,8 +29,8 @@ enum Line<'a> {
 /// Read a file, each article with the line that it begins on: tab or space, CRLF, BOM, `-DOCSTART-`. Sentences become
 /// the lines of articles; one with a bad line is left out. The scheme is IOB2, or IOB1 where the whole file is written in
 /// it; `repaired` holds the entities as conlleval reads them.
-pub fn read(path: &Path) -> Result<Found, Error> {
-    let content = std::fs::read(path).map_err(|source| Error::file(path, source))?;
+pub fn read(path: &Path) -> std::io::Result<Found> {
+    let content = std::fs::read(path)?;
     let source = path.display().to_string();
     let (articles, flaws) = articles(content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&content));
     let policy = if is_iob1(articles.iter().flat_map(|a| &a.1)) { Policy::Repair } else { Policy::Strict };

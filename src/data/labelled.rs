@@ -4,6 +4,7 @@ use super::article::{Article, StanceKind};
 use super::conll;
 use super::input::{BadRecord, Inputs, walk};
 use crate::error::Error;
+use crate::model::config::STANCES;
 use crate::tasks::stance::Target;
 use crate::text::normalise::Original;
 use serde::Deserialize;
@@ -72,6 +73,8 @@ pub struct Placed {
     pub record: Labelled,
     /// Surfaces that the record gives for its entities, in their order, where it does.
     pub surfaces: Vec<Option<String>>,
+    /// Whether its stance, if it has one, is a pair of columns beside other labels: they may be about something else.
+    pub columns: bool,
 }
 
 /// Another data set's labels and the model's, by task; a label mapped to "" is left out.
@@ -102,8 +105,22 @@ fn mapped(map: &HashMap<String, String>, label: &str) -> Option<String> {
     (!label.is_empty()).then(|| label.to_string())
 }
 
+/// A stance may be alternatives, `neutral|unrelated`, of which any is right: each is mapped.
+fn mapped_stance(map: &HashMap<String, String>, label: &str) -> Option<String> {
+    if map.contains_key(label) {
+        return mapped(map, label);
+    }
+    let mut kept: Vec<String> = Vec::new();
+    for label in label.split('|').filter_map(|part| mapped(map, part)) {
+        if !kept.contains(&label) {
+            kept.push(label);
+        }
+    }
+    (!kept.is_empty()).then(|| kept.join("|"))
+}
+
 /// Read labelled records: CoNLL files (`.conll`, `.bio`, `.iob`), and whatever `analyze` reads. Entities that cover
-/// nothing are bad too; the record keeps its other labels.
+/// nothing are bad too, and so are columns that look like a stance and are none; the record keeps its other labels.
 pub fn read(paths: &[PathBuf], map: &LabelMap) -> Result<(Vec<Labelled>, Vec<BadRecord>), Error> {
     let (mut placed, mut bad) = read_placed(paths, map)?;
     bad.extend(placed.iter_mut().filter_map(leave_out_broken));
@@ -111,7 +128,14 @@ pub fn read(paths: &[PathBuf], map: &LabelMap) -> Result<(Vec<Labelled>, Vec<Bad
 }
 
 fn leave_out_broken(placed: &mut Placed) -> Option<BadRecord> {
-    let Labelled { article, entities, .. } = &mut placed.record;
+    let flaws = [broken_entities(&mut placed.record), placed.columns.then(|| unknown_stance(&mut placed.record)).flatten()];
+    let reason = flaws.into_iter().flatten().collect::<Vec<_>>().join("; ");
+    (!reason.is_empty()).then(|| BadRecord { source: placed.file.clone(), line: placed.line, reason })
+}
+
+/// Drops entities that cover nothing, and says which.
+fn broken_entities(record: &mut Labelled) -> Option<String> {
+    let Labelled { article, entities, .. } = record;
     let (title, text) = (Original::new(article.title.as_deref().unwrap_or("")), Original::new(&article.text));
     let mut flaws = Vec::new();
     entities.as_mut()?.retain(|entity| {
@@ -119,8 +143,16 @@ fn leave_out_broken(placed: &mut Placed) -> Option<BadRecord> {
         flaws.extend(flaw.map(|flaw| format!("{entity} {flaw}")));
         flaw.is_none()
     });
-    let reason = format!("entities left out: {}", flaws.join(", "));
-    (!flaws.is_empty()).then(|| BadRecord { source: placed.file.clone(), line: placed.line, reason })
+    (!flaws.is_empty()).then(|| format!("entities left out: {}", flaws.join(", ")))
+}
+
+/// Drops a stance whose label is none, and says so.
+fn unknown_stance(record: &mut Labelled) -> Option<String> {
+    let unknown = |label: &str| label.split('|').any(|label| !STANCES.contains(&label));
+    let label = record.stance.iter().flatten().find(|(_, label)| unknown(label))?.1.clone();
+    record.stance = None;
+    let known = STANCES.join(", ");
+    Some(format!("stance left out: {label:?} is none of {known}; map it with --map, or rename the columns if they are no stance"))
 }
 
 /// Records as they are, broken entities with them; with each one's place and the surfaces that it gives for its entities.
@@ -129,19 +161,24 @@ pub fn read_placed(paths: &[PathBuf], map: &LabelMap) -> Result<(Vec<Placed>, Ve
     for path in paths {
         let mut tagged = Vec::new();
         if path.is_dir() {
-            walk(path, &mut |file| tagged.extend(is_conll(file).then(|| file.to_path_buf())))?;
-        } else {
-            tagged.extend(is_conll(path).then(|| path.clone()));
+            walk(path, &mut |file| tagged.extend((is_conll(file) && !file.is_dir()).then(|| file.to_path_buf())))?;
+        } else if is_conll(path) {
+            std::fs::metadata(path).map_err(|source| Error::file(path, source))?;
+            tagged.push(path.clone());
         }
         for path in &tagged {
             let file = path.display().to_string();
             let placed = |(line, record): (u64, Labelled)| {
                 let surfaces = vec![None; record.entities.as_ref().map_or(0, Vec::len)];
-                Placed { file: file.clone(), line, record, surfaces }
+                Placed { file: file.clone(), line, record, surfaces, columns: false }
             };
-            let (records, flaws) = conll::read(path)?;
-            good.extend(records.into_iter().map(placed));
-            bad.extend(flaws);
+            match conll::read(path) {
+                Ok((records, flaws)) => {
+                    good.extend(records.into_iter().map(placed));
+                    bad.extend(flaws);
+                }
+                Err(error) => bad.push(BadRecord { source: file.clone(), line: 0, reason: error.to_string() }),
+            }
         }
         let others = if tagged.is_empty() { Inputs::open(std::slice::from_ref(path))? } else { Inputs::beside(path)? };
         for record in others {
@@ -149,7 +186,7 @@ pub fn read_placed(paths: &[PathBuf], map: &LabelMap) -> Result<(Vec<Placed>, Ve
                 Ok(article) => {
                     let (file, line) = article.origin.clone();
                     match parse(article, map) {
-                        Ok((record, surfaces)) => good.push(Placed { file: file.to_string(), line, record, surfaces }),
+                        Ok((record, surfaces, columns)) => good.push(Placed { file: file.to_string(), line, record, surfaces, columns }),
                         Err(reason) => bad.push(BadRecord { source: file.to_string(), line, reason }),
                     }
                 }
@@ -196,7 +233,7 @@ fn apply(placed: &mut Placed, map: &LabelMap) {
         record.repaired = Some(kept.collect());
     }
     if let Some(stance) = record.stance.take() {
-        record.stance = Some(stance.into_iter().filter_map(|(t, label)| Some((t, mapped(&map.stance, &label)?))).collect());
+        record.stance = Some(stance.into_iter().filter_map(|(t, label)| Some((t, mapped_stance(&map.stance, &label)?))).collect());
     }
 }
 
@@ -219,8 +256,8 @@ struct StanceField {
 
 /// Labels out of the fields that a record brings along; an empty string says nothing. Tables hold a topic or a pair
 /// in plain columns: `topics` (labels by `|`), or a `section` that the map names; `target` or `claim` with `label`.
-/// With the surface that each entity gives for itself.
-fn parse(mut article: Article, map: &LabelMap) -> Result<(Labelled, Vec<Option<String>>), String> {
+/// With the surface that each entity gives for itself, and whether a stance is a pair of columns beside other labels.
+fn parse(mut article: Article, map: &LabelMap) -> Result<(Labelled, Vec<Option<String>>, bool), String> {
     let known = |section: &Value| section.as_str().is_some_and(|s| map.topics.contains_key(s));
     let section = article.extra.get("section").filter(|s| known(s)).cloned();
     let mut take = |name: &str| {
@@ -244,17 +281,6 @@ fn parse(mut article: Article, map: &LabelMap) -> Result<(Labelled, Vec<Option<S
         }
         None => None,
     };
-    let target = take("target").map(|t| (t, StanceKind::Entity)).or_else(|| take("claim").map(|t| (t, StanceKind::Claim)));
-    let stance = match (take("stance"), target, take("label")) {
-        (Some(Value::Array(items)), _, _) => {
-            let fields: Vec<StanceField> = serde_json::from_value(Value::Array(items)).map_err(|e| format!("\"stance\": {e}"))?;
-            Some(fields.into_iter().map(|s| (Target { text: s.target, kind: s.kind }, s.label)).collect())
-        }
-        (Some(Value::String(label)), Some((Value::String(text), kind)), _)
-        | (None, Some((Value::String(text), kind)), Some(Value::String(label))) => Some(vec![(Target { text, kind }, label)]),
-        (None, None, None) => None,
-        _ => return Err("stance needs a list, or the columns \"target\" (or \"claim\") and \"label\"".to_string()),
-    };
     let summary = match take("summary") {
         None => None,
         Some(Value::String(text)) => Some(text),
@@ -263,7 +289,23 @@ fn parse(mut article: Article, map: &LabelMap) -> Result<(Labelled, Vec<Option<S
             Some(text.ok_or("\"summary\" must be a text, or an object that holds one as \"text\"")?.to_string())
         }
     };
-    Ok((Labelled { article, topics, entities, repaired: None, stance, summary, text_alone: false }, surfaces))
+    let target = take("target").map(|t| (t, StanceKind::Entity)).or_else(|| take("claim").map(|t| (t, StanceKind::Claim)));
+    let (given, label) = (take("stance"), take("label"));
+    let columns = given.is_none() && (topics.is_some() || entities.is_some() || summary.is_some());
+    let stance = match (given, target, label) {
+        (Some(Value::Array(items)), _, _) => {
+            let fields: Vec<StanceField> = serde_json::from_value(Value::Array(items)).map_err(|e| format!("\"stance\": {e}"))?;
+            Some(fields.into_iter().map(|s| (Target { text: s.target, kind: s.kind }, s.label)).collect())
+        }
+        (Some(Value::String(label)), Some((Value::String(text), kind)), _)
+        | (None, Some((Value::String(text), kind)), Some(Value::String(label))) => Some(vec![(Target { text, kind }, label)]),
+        (None, None, None) => None,
+        // Columns of these names that make no pair are about something else.
+        _ if columns => None,
+        _ => return Err("stance needs a list, or the columns \"target\" (or \"claim\") and \"label\"".to_string()),
+    };
+    let record = Labelled { article, topics, entities, stance, summary, ..Labelled::default() };
+    Ok((record, surfaces, columns))
 }
 
 fn topic(item: &Value) -> Option<String> {
@@ -278,7 +320,7 @@ mod tests {
     fn parsed(mut record: Value) -> Result<Labelled, String> {
         record["text"] = json!("زار لافروف بغداد");
         let article = Article::from_json(record, &"a.jsonl".into(), 1)?;
-        parse(article, &LabelMap::default()).map(|(record, _)| record)
+        parse(article, &LabelMap::default()).map(|(record, ..)| record)
     }
 
     #[test]
@@ -330,5 +372,53 @@ mod tests {
         let (records, _) = read_lines(&[&[record(false), record(true)], &[record(false)]], &map);
         let alone: Vec<bool> = records.iter().map(|r| r.text_alone).collect();
         assert_eq!(alone, [false, false, true], "a label that is left out was looked for all the same");
+    }
+
+    #[test]
+    fn columns_that_are_no_stance_cost_no_record() {
+        for extra in [json!({"label": "x"}), json!({"target": "youth"}), json!({"target": "youth", "label": 3}), json!({"claim": "youth"})]
+        {
+            let mut record = extra.clone();
+            record["topics"] = json!(["sport"]);
+            assert!(parsed(record).is_ok_and(|r| r.topics.is_some() && r.stance.is_none()), "{extra}");
+            assert!(parsed(extra).is_err_and(|e| e.contains("\"label\"")), "alone it may be a stance with a blank cell");
+        }
+        let line = |label: &str, topics: Value| json!({"text": "خبر", "target": "روسيا", "label": label, "topics": topics});
+        let lines = [line("pro|x", json!(["sport"])), line("x", json!(["sport"])), line("left", json!(["sport"])), line("x", json!(null))];
+        let stance = [("pro", "favor"), ("left", "")].map(|(a, b)| (a.to_string(), b.to_string()));
+        let map = LabelMap { stance: stance.into(), ..LabelMap::default() };
+        let (records, bad) = read_lines(&[&lines], &map);
+        let read: Vec<_> = records.iter().map(|r| (r.topics.is_some(), r.stance.as_ref().map(Vec::len))).collect();
+        assert_eq!(read, [(true, None), (true, None), (true, Some(0)), (false, Some(1))]);
+        let told: Vec<_> = bad.iter().map(|b| (b.line, b.reason.split(';').next().unwrap_or(""))).collect();
+        let wanted = |label: &str| format!("stance left out: \"{label}\" is none of favor, against, neutral, unrelated");
+        assert_eq!(told, [(1, wanted("favor|x").as_str()), (2, &wanted("x"))]);
+    }
+
+    #[test]
+    fn alternatives_are_mapped_one_by_one() {
+        let map = [("pro", "favor"), ("no", ""), ("pro|con", "neutral")].map(|(a, b)| (a.to_string(), b.to_string())).into();
+        let as_ours = |label: &str| mapped_stance(&map, label);
+        assert_eq!(as_ours("pro|neutral").as_deref(), Some("favor|neutral"));
+        assert_eq!(as_ours("pro|favor").as_deref(), Some("favor"));
+        assert_eq!(as_ours("no|pro").as_deref(), Some("favor"));
+        assert_eq!(as_ours("pro|con").as_deref(), Some("neutral"), "a label that the map names as a whole");
+        assert_eq!((as_ours("no"), as_ours("no|no"), as_ours("")), (None, None, None));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_that_lead_nowhere_cost_one_record_each() {
+        let folder = tempfile::tempdir().expect("makes a folder");
+        let path = |name: &str| folder.path().join(name);
+        for name in ["a.conll", "b.jsonl"] {
+            std::os::unix::fs::symlink("gone", path(name)).expect("links");
+        }
+        std::fs::write(path("c.conll"), "حلب B-LOC\n").expect("writes");
+        let (records, bad) = read(&[folder.path().to_path_buf()], &LabelMap::default()).expect("reads");
+        assert_eq!(records.len(), 1);
+        let told: Vec<_> = bad.iter().map(|b| (b.source.clone(), b.line)).collect();
+        assert_eq!(told, ["a.conll", "b.jsonl"].map(|name| (path(name).display().to_string(), 0)));
+        assert!(read(&[path("a.conll")], &LabelMap::default()).is_err(), "what the user names must be there");
     }
 }

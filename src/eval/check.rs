@@ -8,7 +8,7 @@ use crate::text::normalise::Original;
 use crate::text::words::is_mark;
 use crate::text::{Normalized, boilerplate, sentences, words};
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Labels with fewer examples than this are rare.
@@ -18,6 +18,9 @@ const SHINGLE: usize = 5;
 const NEAR: f64 = 0.8;
 /// Shingles of a phrase, which texts may share.
 const PHRASE: usize = 10;
+/// Shingles that more texts than this hold are of a footer or a form of words, and say nothing of two texts: they are passed
+/// by, for every pair of their holders would be compared. Copies of one text count once.
+const COMMON: usize = 100;
 /// Pieces of a word of Arabic news, about: what turns a window's pieces into words for the length note.
 const PIECES_A_WORD: f64 = 1.5;
 
@@ -212,29 +215,52 @@ fn fingerprint(text: &str) -> Vec<u64> {
 /// Equal and nearly equal texts, or one inside the other: a leak between files, a repetition within one. Each record is
 /// held against its nearest twin in every file. Records that ask different stance targets of one text are not repetitions.
 fn check_duplicates(records: &[Placed], prints: &[Vec<u64>], found: &mut Vec<Finding>) {
-    let mut index: HashMap<u64, Vec<usize>> = HashMap::new();
-    for (i, (placed, own)) in records.iter().zip(prints).enumerate() {
-        let mut shared: HashMap<usize, usize> = HashMap::new();
-        for earlier in own.iter().filter_map(|s| index.get(s)).flatten() {
-            *shared.entry(*earlier).or_default() += 1;
-        }
-        let near = |&(j, count): &(usize, usize)| {
-            let (less, more) = (own.len().min(prints[j].len()), own.len().max(prints[j].len()));
-            // A text inside another counts where it is more than a phrase.
-            count as f64 >= NEAR * if less < PHRASE { more } else { less } as f64
-        };
-        let counts = |j: usize| records[j].file != placed.file || targets(&records[j].record) == targets(&placed.record);
-        let twins = shared.into_iter().filter(near).filter(|&(j, _)| counts(j));
-        let mut twins: Vec<(usize, f64)> =
-            twins.map(|(j, count)| (j, count as f64 / (own.len() + prints[j].len() - count) as f64)).collect();
+    let near = near_texts(prints);
+    let mut earlier: HashMap<&[u64], Vec<usize>> = HashMap::new();
+    for (i, (placed, own)) in records.iter().zip(prints).enumerate().filter(|(_, (_, own))| !own.is_empty()) {
+        let texts = near.get(own.as_slice()).into_iter().flatten().copied().chain([(own.as_slice(), 1.0)]);
+        let holders = texts.flat_map(|(text, likeness)| earlier.get(text).into_iter().flatten().map(move |&j| (j, likeness)));
+        let mut twins: Vec<(usize, f64)> = holders.collect();
         twins.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        let counts = |j: usize| records[j].file != placed.file || targets(&records[j].record) == targets(&placed.record);
         let mut files = HashSet::new();
-        twins.retain(|&(j, _)| files.insert(&records[j].file));
+        twins.retain(|&(j, _)| !files.contains(&records[j].file) && counts(j) && files.insert(&records[j].file));
         for (j, likeness) in twins {
             report_twin(&records[j], placed, likeness == 1.0, found);
         }
-        own.iter().for_each(|s| index.entry(*s).or_default().push(i));
+        earlier.entry(own).or_default().push(i);
     }
+}
+
+/// For each text those that it nearly equals, or that stand inside it or it in them, with the share of shingles in both.
+type Near<'a> = HashMap<&'a [u64], Vec<(&'a [u64], f64)>>;
+
+fn near_texts(prints: &[Vec<u64>]) -> Near<'_> {
+    let texts: Vec<&[u64]> = prints.iter().map(Vec::as_slice).collect::<BTreeSet<_>>().into_iter().collect();
+    let mut index: HashMap<u64, Vec<usize>> = HashMap::new();
+    for (i, text) in texts.iter().enumerate() {
+        text.iter().for_each(|s| index.entry(*s).or_default().push(i));
+    }
+    index.retain(|_, holders| holders.len() <= COMMON);
+    let lengths: Vec<usize> = texts.iter().map(|text| text.iter().filter(|s| index.contains_key(s)).count()).collect();
+    let mut near = Near::new();
+    for (i, text) in texts.iter().enumerate() {
+        let mut shared: HashMap<usize, usize> = HashMap::new();
+        for &before in text.iter().filter_map(|s| index.get(s)).flat_map(|holders| holders.iter().take_while(|&&j| j < i)) {
+            *shared.entry(before).or_default() += 1;
+        }
+        for (j, count) in shared {
+            let (less, more) = (lengths[i].min(lengths[j]), lengths[i].max(lengths[j]));
+            // A text inside another counts where it is more than a phrase.
+            if count as f64 >= NEAR * if less < PHRASE { more } else { less } as f64 {
+                let both = text.iter().filter(|s| texts[j].binary_search(s).is_ok()).count();
+                let likeness = both as f64 / (text.len() + texts[j].len() - both) as f64;
+                near.entry(text).or_default().push((texts[j], likeness));
+                near.entry(texts[j]).or_default().push((text, likeness));
+            }
+        }
+    }
+    near
 }
 
 fn targets(record: &Labelled) -> HashSet<&Target> {
@@ -349,7 +375,7 @@ mod tests {
 
     fn placed(file: &str, line: u64, text: &str) -> Placed {
         let record = Labelled { article: Article::new(text), ..Labelled::default() };
-        Placed { file: file.into(), line, record, surfaces: Vec::new() }
+        Placed { file: file.into(), line, record, surfaces: Vec::new(), columns: false }
     }
 
     /// A record in a file of its own name, with stances as "target label".
@@ -406,6 +432,32 @@ mod tests {
         let records = [placed("a", 1, TEXT), placed("b", 1, &near), placed("b", 2, &near), placed("c", 1, TEXT)];
         let wanted = [at("leak", "b", 1), at("duplicate", "b", 2), at("leak", "b", 2), at("leak", "c", 1), at("leak", "c", 1)];
         assert_eq!(twins(&records), wanted);
+    }
+
+    /// So many words that stand nowhere else.
+    fn body(first: usize, count: usize) -> String {
+        let letters: Vec<char> = "بتثجحخدذرزسشصضطظعغفق".chars().collect();
+        let word = |n: usize| [n / 400, n / 20, n].map(|digit| letters[digit % 20]).iter().collect::<String>();
+        (first..first + count).map(word).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_footer_that_many_texts_share_makes_no_twins() {
+        let footer = body(7000, 60);
+        let mut records: Vec<Placed> = (0..=COMMON).map(|i| placed("a", i as u64, &format!("{} {footer}", body(i * 12, 12)))).collect();
+        assert_eq!(twins(&records), [], "though the footer is four fifths of each");
+        records.push(placed("b", 1, &format!("وغدا {} {footer}", body(7 * 12 + 1, 11))));
+        records.push(placed("b", 2, &format!("{} {footer}", body(9 * 12, 12))));
+        assert_eq!(twins(&records), [at("leak", "b", 1), at("leak", "b", 2)]);
+        assert_eq!(twins(&records[6..9]).len(), 2, "few texts that share so much are twins");
+    }
+
+    #[test]
+    fn copies_of_a_text_are_found_however_many() {
+        let mut records: Vec<Placed> = (0..=2 * COMMON as u64).map(|i| placed("a", i, TEXT)).collect();
+        records.push(placed("b", 1, &format!("{TEXT} وغدا")));
+        let found = twins(&records);
+        assert_eq!((found.len(), found.last()), (2 * COMMON + 1, Some(&at("leak", "b", 1))));
     }
 
     #[test]

@@ -253,7 +253,7 @@ pub struct WordConfig {
 }
 
 /// The stances, in any order.
-const STANCES: [&str; 4] = ["favor", "against", "neutral", "unrelated"];
+pub(crate) const STANCES: [&str; 4] = ["favor", "against", "neutral", "unrelated"];
 
 impl HeadsConfig {
     /// What would give wrong answers in silence.
