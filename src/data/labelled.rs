@@ -241,8 +241,8 @@ fn apply(placed: &mut Placed, map: &LabelMap) {
 struct EntityField {
     #[serde(rename = "type")]
     kind: String,
-    start: usize,
-    end: usize,
+    start: Value,
+    end: Value,
     field: Option<String>,
     text: Option<Value>,
 }
@@ -276,8 +276,11 @@ fn parse(mut article: Article, map: &LabelMap) -> Result<(Labelled, Vec<Option<S
         Some(value) => {
             let fields: Vec<EntityField> = serde_json::from_value(value).map_err(|e| format!("\"entities\": {e}"))?;
             surfaces = fields.iter().map(|e| e.text.as_ref()?.as_str().map(str::to_string)).collect();
-            let gold = |e: EntityField| GoldEntity { start: e.start, end: e.end, kind: e.kind, title: e.field.as_deref() == Some("title") };
-            Some(fields.into_iter().map(gold).collect())
+            let gold = |e: EntityField| {
+                let (start, end) = (offset("start", &e.start)?, offset("end", &e.end)?);
+                Ok(GoldEntity { start, end, kind: e.kind, title: e.field.as_deref() == Some("title") })
+            };
+            Some(fields.into_iter().map(gold).collect::<Result<_, String>>()?)
         }
         None => None,
     };
@@ -306,6 +309,14 @@ fn parse(mut article: Article, map: &LabelMap) -> Result<(Labelled, Vec<Option<S
     };
     let record = Labelled { article, topics, entities, stance, summary, ..Labelled::default() };
     Ok((record, surfaces, columns))
+}
+
+/// An offset; data frames write 4.0 for 4 in a column with gaps.
+fn offset(name: &str, value: &Value) -> Result<usize, String> {
+    let whole = |x: &f64| x.fract() == 0.0 && (0.0..1e15).contains(x);
+    let number = value.as_u64().or_else(|| value.as_f64().filter(whole).map(|x| x as u64));
+    let number = number.and_then(|number| usize::try_from(number).ok());
+    number.ok_or_else(|| format!("\"entities\": \"{name}\" must be a whole number of code points, found {value}"))
 }
 
 fn topic(item: &Value) -> Option<String> {
@@ -420,5 +431,21 @@ mod tests {
         let told: Vec<_> = bad.iter().map(|b| (b.source.clone(), b.line)).collect();
         assert_eq!(told, ["a.conll", "b.jsonl"].map(|name| (path(name).display().to_string(), 0)));
         assert!(read(&[path("a.conll")], &LabelMap::default()).is_err(), "what the user names must be there");
+    }
+
+    #[test]
+    fn offsets_are_whole_numbers_however_they_are_written() {
+        let entities = |start: &str, end: &str| {
+            let line = r#"{"entities":[{"type":"PER","start":START,"end":END}]}"#.replace("START", start).replace("END", end);
+            parsed(serde_json::from_str(&line).expect("JSON")).map(|record| record.entities)
+        };
+        let wanted = Ok(Some(vec![GoldEntity { start: 4, end: 10, kind: "PER".into(), title: false }]));
+        assert_eq!(entities("4", "10"), wanted);
+        assert_eq!(entities("4.0", "1e1"), wanted);
+        for wrong in ["-1", "4.5", "\"4\"", "null"] {
+            let told = format!("\"entities\": \"start\" must be a whole number of code points, found {wrong}");
+            assert_eq!(entities(wrong, "10"), Err(told));
+        }
+        assert!(entities("4", "1e300").is_err_and(|e| e.contains("\"end\"")));
     }
 }
