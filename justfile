@@ -56,7 +56,9 @@ model:
     {{python}} scripts/fit_topics.py --model {{work}}/model --data {{work}}/data --out {{work}}/model --weights annotated=4,SANAD=6
     {{python}} scripts/alter_titles.py --pretrained {{work}}/pretrained3 --data {{data}} --dev {{work}}/data --out {{work}}/data/altered.train.jsonl
     {{python}} scripts/fit_stance.py --model {{work}}/model --data {{work}}/data --out {{work}}/stance --rank 16 --altered {{work}}/data/altered.train.jsonl --altered-minutes 30 --minutes 62 --seed 41
-    {{python}} scripts/fit_summaries.py --model {{work}}/stance --data {{work}}/data --out {{work}}/model --revision 7
+    {{python}} scripts/alter_details.py --data {{data}} --dev {{work}}/data --out {{work}}/data/details.train.jsonl
+    {{python}} scripts/fit_stance.py --model {{work}}/stance --data {{work}}/data --out {{work}}/stance2 --altered {{work}}/data/details.train.jsonl --altered-minutes 50 --altered-share 0.7 --words 50,70,100 --weights annotated=1.5 --minutes 74 --lr 8e-4 --seed 52
+    {{python}} scripts/fit_summaries.py --model {{work}}/stance2 --data {{work}}/data --out {{work}}/model --revision 10
     {{python}} scripts/calibrate.py --model {{work}}/model --data {{work}}/data
 
 # Put the trained model into the program

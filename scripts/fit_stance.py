@@ -2,7 +2,7 @@
 """Train stance toward claims (and entities that an article does not name) alone: the head, and a low-rank change of the
 encoder that passes with a target use and no other pass does. All else of the model stays as it is.
 
-With --altered it first reads headlines of alter_titles.py, and learns to tell which of their words the article belies.
+With --altered it first reads headlines of alter_titles.py or alter_details.py, and learns to tell which of their words the article belies.
 Prints dev scores before and after, keeps checkpoints, resumes, and writes the model with its adapter. Calibrate afterwards.
 
     python scripts/fit_stance.py --model work/model --data work/data --out work/stance --minutes 40
@@ -45,8 +45,10 @@ def main():
     parser.add_argument("--out", type=Path, required=True, help="model folder to write, with the checkpoint")
     parser.add_argument("--rank", type=int, default=8, help="of the change, where the model has none yet")
     parser.add_argument("--minutes", type=float, default=40, help="training time of this and earlier runs together")
-    parser.add_argument("--altered", type=Path, help="headlines of alter_titles.py, read first")
+    parser.add_argument("--altered", type=Path, help="headlines of alter_titles.py or alter_details.py, read first")
     parser.add_argument("--altered-minutes", type=float, default=30, help="how many of --minutes go to them")
+    parser.add_argument("--altered-share", type=float, default=1.0, help="of the batches in these minutes; the others are of --data")
+    parser.add_argument("--words", default=str(batches.PASSAGE_WORDS["claim"]), metavar="N,…", help="words that a claim is read with; each batch draws one")
     parser.add_argument("--weights", default="", metavar="NAME=WEIGHT,…", help="for records whose source has the name in it, beside 1")
     parser.add_argument("--tokens", type=int, default=4096, help="pieces of a batch, padding counted")
     parser.add_argument("--lr", type=float, default=1e-3, help="of the change")
@@ -88,27 +90,32 @@ def main():
     model.train()
     stream = endless("stance", train["stance"], args, f"{args.seed}/{state['step']}")
     altered = endless("stance", list(read_jsonl(args.altered)), args, f"{args.seed}/{state['step']}") if args.altered else None
-    began, tested, losses = time.time() - state["spent"], time.time(), []
+    lengths, read_with = [int(n) for n in args.words.split(",")], batches.PASSAGE_WORDS["claim"]
+    began, tested, losses = time.time() - state["spent"], time.time(), {}
     while (spent := time.time() - began) < args.minutes * 60:
         first = altered is not None and spent < args.altered_minutes * 60
         rng = random.Random(f"{args.seed}/{state['step']}")
         rate = min(1.0, (state["step"] + 1) / 40) * max(1 - spent / (args.minutes * 60), 0.01)
         for group in optimizer.param_groups:
             group["lr"] = group["top"] * rate
+        batches.PASSAGE_WORDS["claim"] = rng.choice(lengths)
+        first = first and rng.random() < args.altered_share
         with autocast():
             if first:
                 loss = altered_loss(model, detail, encoder, next(altered), args.device, rng)
             else:
                 loss, _ = stance_loss(model, encoder, next(stream), args.device, rng, True)
+        batches.PASSAGE_WORDS["claim"] = read_with
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(changes + layers, 1.0)
         optimizer.step()
         state["step"] += 1
-        losses.append(loss.item())
+        losses.setdefault("altered" if first else "stance", []).append(loss.item())
         if state["step"] % 25 == 0:
-            print(f"step {state['step']} loss {sum(losses) / len(losses):.3f} | {spent / 60:.1f} min", flush=True)
-            losses = []
+            means = " ".join(f"{name} {sum(own) / len(own):.3f}" for name, own in sorted(losses.items()))
+            print(f"step {state['step']} {means} | {spent / 60:.1f} min", flush=True)
+            losses = {}
         if time.time() - tested > args.eval_every * 60:
             state["spent"] = time.time() - began
             torch.save({"head": head.state_dict(), "detail": detail.state_dict(), "optimizer": optimizer.state_dict(), "state": state}, checkpoint.with_suffix(".tmp"))

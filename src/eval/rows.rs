@@ -325,7 +325,7 @@ mod tests {
             text: String::new(),
             truth: vec![span(0, "PER"), span(1, "LOC")],
             repaired: Vec::new(),
-            found: (0..i % 4).map(|at| span(at, if i % 3 == 0 { "PER" } else { "LOC" })).collect(),
+            found: (0..i % 4).map(|at| span(at, if i.is_multiple_of(3) { "PER" } else { "LOC" })).collect(),
             scores: vec![0.5; i % 4],
         };
         let items: Vec<EntityItem> = (0..40).map(item).collect();

@@ -154,7 +154,8 @@ impl Model {
             (None, Some(device)) => Box::new(tensor::CandleEncoder::load(&weights, &self.config, device)?),
             (kernel, _) => {
                 let kernel = kernel.map_or_else(|| Kernel::choose(None), Ok).map_err(|e| Error::model(name, e))?;
-                Box::new(cpu::CpuEncoder::load_apart(&weights, &self.config, kernel)?)
+                // Int8 cost claims a point, and a run has few of these passes: they take what attention takes.
+                Box::new(cpu::CpuEncoder::load_apart(&weights, &self.config, kernel.for_attention())?)
             }
         })
     }

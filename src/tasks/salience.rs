@@ -234,7 +234,7 @@ mod tests {
         assert_eq!(names(&entities, &[]), ["جازان"]);
         assert_eq!(names(&[entity("قنا", "LOC", 1)], &[]), ["قنا"], "a place of the name of an agency");
         let titled = Entity { field: Some("title".into()), ..entity("فرانس برس", "ORG", 3) };
-        assert_eq!(names(&[entities.as_slice(), &[titled.clone()]].concat(), &[]), ["جازان"], "the headline says who wrote it");
+        assert_eq!(names(&[entities.as_slice(), std::slice::from_ref(&titled)].concat(), &[]), ["جازان"], "the headline says who wrote it");
         let again = entity("فرانس برس", "ORG", 50);
         assert_eq!(names(&[entities.as_slice(), &[titled, again]].concat(), &[]), ["فرانس برس", "جازان"]);
         assert_eq!(
