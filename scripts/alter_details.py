@@ -19,9 +19,8 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from alter_titles import NUMBER, changed_too, headlines, normal, telling
+from alter_titles import changed_number, changed_too, headlines, normal, telling, turned_round
 from mujaz_train import text
-from prepare_data import opposite
 
 SENTENCES = 6  # of an article, from which neighbours of words are learnt
 SEEN = 4  # times that a word stands in them before it is put in another's place
@@ -77,26 +76,13 @@ class Neighbours:
         return rng.choices(best, [found[w] + 1e-3 for w in best])[0] if best else None
 
 
-def changed_words(title, turned):
-    """Where `turned` differs from `title`, in whole words."""
-    shared = lambda pairs: next(i for i, (a, b) in enumerate(pairs) if a != b)
-    start = title.rfind(" ", 0, shared(zip(title + " ", turned + " ")) + 1) + 1
-    behind = shared(zip((" " + title)[::-1], (" " + turned)[::-1]))  # characters that both end with
-    end = len(turned) - behind
-    return start, end + (turned[end:] + " ").index(" ")
-
-
 def alter(title, words, body, sentences, neighbours, rng):
     """(altered headline, where it is altered), or None."""
     dice = rng.random()
-    if dice < 0.3 and (numbers := list(NUMBER.finditer(title))):
-        chosen = rng.choice(numbers)
-        others = sorted({m.group() for m in NUMBER.finditer(body)} - {m.group() for m in numbers})
-        value = rng.choice(others) if others and rng.random() < 0.7 else str(max(2, int(int(chosen.group()) * rng.choice([0.3, 0.5, 2, 3]))))
-        if value != chosen.group():
-            return title[: chosen.start()] + value + title[chosen.end() :], (chosen.start(), chosen.start() + len(value))
-    if dice < 0.45 and (turned := opposite(title)):
-        return turned, changed_words(title, turned)
+    if dice < 0.3 and (made := changed_number(title, body, rng)):
+        return made
+    if dice < 0.45 and (made := turned_round(title)):
+        return made
     spans = text.words(title)
     places = [i for i, word in enumerate(words) if content(word)]
     rng.shuffle(places)

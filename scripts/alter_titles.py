@@ -111,21 +111,36 @@ class Generator:
         return out
 
 
+def changed_number(title, body, rng):
+    """(the headline with a number changed, where), to another of the article or to a multiple; None where it has none."""
+    if not (numbers := list(NUMBER.finditer(title))):
+        return None
+    chosen = rng.choice(numbers)
+    others = sorted({m.group() for m in NUMBER.finditer(body)} - {m.group() for m in numbers})
+    value = rng.choice(others) if others and rng.random() < 0.7 else str(max(2, int(int(chosen.group()) * rng.choice([0.3, 0.5, 2, 3]))))
+    if value == chosen.group():
+        return None
+    return title[: chosen.start()] + value + title[chosen.end() :], (chosen.start(), chosen.start() + len(value))
+
+
+def turned_round(title):
+    """(the headline with a word changed to its opposite, where), or None."""
+    if not (turned := opposite(title)):
+        return None
+    shared = lambda pairs: next(i for i, (a, b) in enumerate(pairs) if a != b)
+    start = title.rfind(" ", 0, shared(zip(title + " ", turned + " ")) + 1) + 1
+    behind = shared(zip((" " + title)[::-1], (" " + turned)[::-1]))  # characters that both end with
+    end = len(turned) - behind
+    return turned, (start, end + (turned[end:] + " ").index(" "))
+
+
 def plan(title, body, rng):
     """How to alter a headline: ("done", altered, changed spans) or ("word", start, end, words of the article or None)."""
     dice = rng.random()
-    if dice < 0.25 and (numbers := list(NUMBER.finditer(title))):
-        chosen = rng.choice(numbers)
-        others = sorted({m.group() for m in NUMBER.finditer(body)} - {m.group() for m in numbers})
-        value = rng.choice(others) if others and rng.random() < 0.7 else str(max(2, int(int(chosen.group()) * rng.choice([0.3, 0.5, 2, 3]))))
-        if value != chosen.group():
-            return "done", title[: chosen.start()] + value + title[chosen.end() :], (chosen.start(), chosen.start() + len(value))
-    if dice < 0.35 and (turned := opposite(title)):
-        shared = lambda pairs: next(i for i, (a, b) in enumerate(pairs) if a != b)
-        start = title.rfind(" ", 0, shared(zip(title + " ", turned + " ")) + 1) + 1
-        behind = shared(zip((" " + title)[::-1], (" " + turned)[::-1]))  # characters that both end with
-        end = len(turned) - behind
-        return "done", turned, (start, end + (turned[end:] + " ").index(" "))
+    if dice < 0.25 and (made := changed_number(title, body, rng)):
+        return "done", *made
+    if dice < 0.35 and (made := turned_round(title)):
+        return "done", *made
     spans = [(a, b) for a, b in text.words(title) if telling(normal(title[a:b]))]
     if not spans:
         return None
