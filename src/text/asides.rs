@@ -55,7 +55,10 @@ const QUOTED_OUTLETS: [&str; 18] = [
     "الراية",
 ];
 /// Outlets and platforms that news quotes or that print themselves into it: «في تصريح لهسبريس».
-const PRESS: [&str; 27] = [
+const PRESS: [&str; 30] = [
+    "القدس العربي",
+    "الشرق الأوسط",
+    "العربي الجديد",
     "هسبريس",
     "عين اليوم",
     "سكاي نيوز عربية",
@@ -318,7 +321,9 @@ pub fn is_press(name: &str) -> bool {
     let own = name.strip_prefix("وكالة ").or_else(|| name.strip_prefix("صحيفة ")).unwrap_or(name);
     let letters: String = own.chars().filter(|c| c.is_alphabetic()).collect();
     let news = own.len() < name.len() && ["الأنباء", "أنباء", "للأنباء"].iter().any(|word| own.split(' ').any(|other| other == *word));
-    let listed = among(AGENCIES, own) || is_bare_agency(own) || own == "فرانس برس" || PRESS.contains(&own) || QUOTED_OUTLETS.contains(&own);
+    // By itself «الاتحاد» is a club.
+    let newspaper = own.len() < name.len() && QUOTED_OUTLETS.contains(&own);
+    let listed = among(AGENCIES, own) || is_bare_agency(own) || own == "فرانس برس" || PRESS.contains(&own) || newspaper;
     listed || INITIALS.contains(&letters.as_str()) || news
 }
 
