@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 /// Errors of the library.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// A model folder that cannot be used.
     #[error("model {model}: {reason}")]

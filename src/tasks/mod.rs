@@ -1,10 +1,12 @@
 //! From head outputs to answers, one module a task.
 
+mod chain;
 pub mod cut;
 pub mod entities;
 pub mod mentions;
 pub mod passages;
 pub mod salience;
+mod settle;
 pub mod stance;
 pub mod summary;
 mod tidy;

@@ -56,6 +56,9 @@ pub fn unsaid(document: &Document) -> Vec<(usize, usize)> {
 const OTHERS: &str = "القومي القوميه الوطني الوطنيه العالي العاليه الرئيسي الثاني الثانيه المركزي المركزيه المحلي المحليه الاقليمي الاقليميه \
     الاسلامي الاسلاميه الملكي الملكيه الشعبي الشعبيه العسكري العسكريه المدني المدنيه السياسي السياسيه الاهلي الرياضي التنفيذي التشريعي";
 
+/// Nouns before a place that is the same without them.
+const LANDS: &str = "قطاع مدينة محافظة منطقة دولة جمهورية مملكة سلطنة إمارة ولاية إقليم بلدة قرية جزيرة قضاء ناحية حي";
+
 /// A name and how much the article speaks of it.
 struct Candidate<'a> {
     /// As it is written first, or first in the nominative.
@@ -64,6 +67,8 @@ struct Candidate<'a> {
     /// Words of the name without differences of spelling.
     words: Vec<String>,
     titled: bool,
+    /// Where the text names it first, in code points.
+    first: usize,
     mentions: usize,
     weight: f32,
 }
@@ -78,7 +83,15 @@ pub fn main_entities(entities: &[Entity], unsaid: &[(usize, usize)]) -> Vec<Targ
         let title = entity.field.is_some();
         let words: Vec<String> = entity.name.split_whitespace().map(|word| spelt(word, &entity.kind)).collect();
         let at = *index.entry(words.concat()).or_insert_with(|| {
-            found.push(Candidate { name: &entity.name, kind: &entity.kind, words, titled: false, mentions: 0, weight: 0.0 });
+            found.push(Candidate {
+                name: &entity.name,
+                kind: &entity.kind,
+                words,
+                titled: false,
+                first: usize::MAX,
+                mentions: 0,
+                weight: 0.0,
+            });
             found.len() - 1
         });
         let candidate = &mut found[at];
@@ -86,6 +99,7 @@ pub fn main_entities(entities: &[Entity], unsaid: &[(usize, usize)]) -> Vec<Targ
             candidate.name = &entity.name; // «الحوثيون», where the article has that too
         }
         candidate.titled |= title;
+        candidate.first = if title { candidate.first } else { candidate.first.min(entity.start) };
         candidate.mentions += 1;
         let kind = match candidate.kind {
             "PER" => OF_PERSON,
@@ -106,7 +120,7 @@ pub fn main_entities(entities: &[Entity], unsaid: &[(usize, usize)]) -> Vec<Targ
         once.weight *= IN_PASSING;
     }
     let quoted = |c: &Candidate<'_>| c.kind == "ORG" && is_press(c.name) && !(c.titled && c.mentions >= OF_PRESS);
-    found.retain(|c| c.weight > 0.0 && !quoted(c) && !is_generic(c.name));
+    found.retain(|c| c.weight > 0.0 && !quoted(c) && (c.kind == "PER" || !is_generic(c.name)));
     found.sort_by(|a, b| b.weight.total_cmp(&a.weight)); // stable
     found.into_iter().take(MAIN_ENTITIES).map(|c| Target { text: c.name.to_string(), kind: StanceKind::Entity }).collect()
 }
@@ -128,18 +142,21 @@ fn whole(found: &[Candidate<'_>], part: usize) -> Option<usize> {
     longest.next().copied().filter(|_| longest.next().is_none())
 }
 
-/// Whether one name is a shorter form of another: words of a person's in their order, a body or place without the noun before it, or
-/// a body's first word («المرصد») or its first words from three on.
+/// Whether one name is a shorter form of another: words of a person's in their order, a body or place without the noun before it
+/// («جبل لبنان» is not «لبنان»), or a body's first words from three on, or its first alone («المرصد») where the text has it in full
+/// before: «الاتحاد» is a club until «الاتحاد الآسيوي» comes.
 /// «سلمان بن عبدالعزيز» is the father of «محمد بن سلمان بن عبدالعزيز».
 fn is_part(part: &Candidate<'_>, whole: &Candidate<'_>) -> bool {
     if part.kind != whole.kind || part.words.len() >= whole.words.len() {
         return false;
     }
     if part.kind != "PER" {
-        let noun = || whole.name.split_whitespace().next().is_some_and(is_generic);
+        let noun =
+            || whole.name.split_whitespace().next().is_some_and(|noun| is_generic(noun) && (part.kind != "LOC" || among(LANDS, noun)));
         let group = || part.words.len() == 1 && stem(&part.words[0]) == stem(&whole.words[1]); // «الحوثيين», «ميليشيا الحوثي»
         let bare = whole.words.len() == part.words.len() + 1 && noun() && (whole.words.ends_with(&part.words) || group());
-        let few = part.words.len() < 3 && !(part.words.len() == 1 && part.words[0].starts_with("ال"));
+        let short = part.words.len() == 1 && part.words[0].starts_with("ال") && whole.first < part.first;
+        let few = part.words.len() < 3 && !short;
         let begins = part.kind == "ORG" && whole.words.starts_with(&part.words);
         return bare || begins && (!few || is_epithet(&whole.words[part.words.len()..]));
     }
@@ -195,7 +212,8 @@ mod tests {
 
     #[test]
     fn parts_of_a_name_count_for_the_whole() {
-        let parts = |all: &[(&str, &str)]| names(&all.iter().map(|(name, kind)| entity(name, kind, 900)).collect::<Vec<_>>(), &[]);
+        let parts =
+            |all: &[(&str, &str)]| names(&(900..).zip(all).map(|(start, (name, kind))| entity(name, kind, start)).collect::<Vec<_>>(), &[]);
         assert_eq!(
             parts(&[("ترامب", "PER"), ("إيران", "LOC"), ("دونالد ترامب", "PER"), ("إيران", "LOC"), ("ترامب", "PER")]),
             ["دونالد ترامب", "إيران"]
@@ -216,7 +234,7 @@ mod tests {
         assert_eq!(parts(&[("غزة", "LOC"), ("قطاع غزة", "LOC"), ("قطاع غزة", "ORG")]), ["قطاع غزة"]);
         assert_eq!(parts(&[("حماس", "ORG"), ("حركة حماس", "ORG"), ("قيادة حركة حماس", "ORG")]), ["حركة حماس", "قيادة حركة حماس"]);
         assert_eq!(parts(&[("نجران", "LOC"), ("جامعة نجران", "ORG")]).len(), 2, "a body is not its place");
-        let bodies = ["المرصد", "المرصد السوري لحقوق الإنسان", "مجلس الأمن", "مجلس الأمن الدولي", "وزارة التعليم", "وزارة التعليم العالي"];
+        let bodies = ["المرصد السوري لحقوق الإنسان", "المرصد", "مجلس الأمن", "مجلس الأمن الدولي", "وزارة التعليم", "وزارة التعليم العالي"];
         assert_eq!(
             parts(&bodies[..4].iter().map(|&name| (name, "ORG")).collect::<Vec<_>>()),
             ["المرصد السوري لحقوق الإنسان", "مجلس الأمن الدولي"]
@@ -225,6 +243,11 @@ mod tests {
         assert_eq!(parts(&group[..1].iter().chain(&group[2..3]).map(|&name| (name, "ORG")).collect::<Vec<_>>()), ["الحوثيون"]);
         assert_eq!(parts(&group.map(|name| (name, "ORG"))), ["ميليشيا الحوثي", "حركة فتح", "فتح الإسلام"]);
         assert_eq!(parts(&[("عبد الرشيد", "PER"), ("عبدالرشيد", "PER")]), ["عبد الرشيد"]);
+        let club = ["الاتحاد", "الاتحاد الآسيوي", "الاتحاد"];
+        assert_eq!(parts(&club.map(|name| (name, "ORG"))), club[..2], "the club is no short form of what comes behind it");
+        let lands = ["لبنان", "جبل لبنان", "لبنان", "حمص", "محافظة حمص"];
+        assert_eq!(parts(&lands.map(|name| (name, "LOC"))), ["لبنان", "محافظة حمص", "جبل لبنان"]);
+        assert_eq!(parts(&[("بحر", "PER"), ("بحر", "PER"), ("محافظة", "LOC")]), ["بحر"], "a family's name");
         assert_eq!(parts(&bodies[4..].iter().map(|&name| (name, "ORG")).collect::<Vec<_>>()).len(), 2);
     }
 

@@ -119,6 +119,18 @@ pub fn strip(first: &str, attested: impl Fn(&str) -> bool + Copy) -> String {
     first.to_string()
 }
 
+/// Titles that begin with و behind an article.
+const TITLES: &str = "وزير وزيرة والي والية واء والد والدة وكيل وكيلة وليد وفد";
+
+/// The first word of a person's name behind one ل, where it begins with one itself, as few Arabic ones do: «ليونيل» of «لليونيل», not
+/// «اليونيل».
+pub fn of_person(first: &str) -> Option<&str> {
+    let joined = first.strip_prefix(['و', 'ف']).unwrap_or(first);
+    let rest = joined.strip_prefix("لل")?;
+    let foreign = rest.starts_with(['و', 'ي', 'ا']) && rest.chars().count() > 2 && !among(TITLES, rest);
+    (foreign && !known().contains(format!("ال{rest}").as_str())).then(|| &joined["ل".len()..])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,5 +184,15 @@ mod tests {
         assert_eq!(strip("للقناة", |w| w == "لقناة" || w == "القناة"), "القناة");
         assert_eq!(strip("للافروف", |w| w == "لافروف"), "لافروف");
         assert_eq!(strip("وبسوريا", |w| w == "بسوريا"), "سوريا", "attested with a clitic");
+    }
+
+    #[test]
+    fn persons_whose_name_begins_with_lam() {
+        for (written, name) in [("لليونيل", "ليونيل"), ("وللوكا", "لوكا"), ("للافروف", "لافروف")] {
+            assert_eq!(of_person(written), Some(name), "{written}");
+        }
+        for written in ["للأسد", "للوزير", "للوليد", "للملك", "ليونيل"] {
+            assert_eq!(of_person(written), None, "{written}");
+        }
     }
 }
