@@ -61,6 +61,8 @@ def main():
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     model = load(args.model, args.rank).to(args.device)
+    if args.device == "cpu":
+        model.encoder.set_attn_implementation("eager")  # PyTorch's fused attention takes seven times as long back as forth there
     args.window, args.stance_window = model.mujaz["window"], model.mujaz["stance_window"]
     encoder = batches.Encoder.of(model, args.model)
     train, dev = ({"stance": list(read_jsonl(args.data / f"stance.{split}.jsonl"))} for split in ("train", "dev"))

@@ -479,7 +479,7 @@ def extract_record(record):
 def annotated(data, label_files):
     """(train, dev, ids that they have in the raw sets) of the annotated articles: every fourth of those numbered is dev,
     in all four tasks; articles of train that copy one of dev are left out. Labels may also name articles of the raw
-    news sets, by the ids there: those are all train."""
+    news sets, by the ids there, and need not be of all tasks: those are all train."""
     articles = {a["id"]: a for a in corpus.read_jsonl(data / "annotated/articles.jsonl")}
     labels = [label for path in label_files for label in corpus.read_jsonl(path)]
     articles |= raw_articles(data, {label["id"] for label in labels} - articles.keys())
@@ -528,7 +528,7 @@ def place(record):
 
 def raw_records(data, wanted):
     """Records of the raw news sets that have one of the `wanted` ids."""
-    for name in ("ant_multisource", "saudinewsnet", "hespress", "afnd_ahdath") if wanted else ():
+    for name in ("ant_multisource", "saudinewsnet", "hespress", "afnd_ahdath", "sanad_khaleej", "news_aljazeera_hespress") if wanted else ():
         yield from (r for r in corpus.read_jsonl(data / corpus.CORPORA[name][0]) if r["id"] in wanted)
 
 
@@ -550,7 +550,7 @@ def pairs_of(records):
     for i, record in enumerate(records):
         kin = [r for r in records[i + 1 :] + records[:i] if r["topics"][0] == record["topics"][0]]
         claims = [s for r in kin[:1] for s in r["stance"] if s["kind"] == "claim"]
-        extra = [{"target": record["reference"], "kind": "claim", "label": "favor"}]
+        extra = [{"target": record["reference"], "kind": "claim", "label": "favor"}] if "reference" in record else []
         extra += [claims[i % len(claims)] | {"label": "unrelated"}] if claims else []
         entities = [s for s in record["stance"] if s["kind"] == "entity"]
         left = [s for j, s in enumerate(entities) if (i + j) % 3]
@@ -610,9 +610,11 @@ def annotated_record(article, label):
     body = "\n".join(article["sents"])
     out = {"id": label["id"], "sid": article["sid"], "source": f"annotated-{article['source']}", "title": article["title"], "text": body, "sents": article["sents"], "weight": 1.5}
     out["topics"] = [{"label": t} for t in label["topics"]]
-    out["entities"] = spans_of(body, label["entities"]) + [e | {"field": "title"} for e in spans_of(article["title"], label["entities"])]
     out["stance"] = [{"target": s["target"], "kind": s["type"], "label": s["label"]} for s in label["stance"]]
-    out["extract"], out["reference"], out["summary"] = label["extract"], label["summary"], label["summary"]
+    if "entities" in label:
+        out["entities"] = spans_of(body, label["entities"]) + [e | {"field": "title"} for e in spans_of(article["title"], label["entities"])]
+    if "summary" in label:
+        out["extract"], out["reference"], out["summary"] = label["extract"], label["summary"], label["summary"]
     return out | ({"keep": kept(article, label)} if "keep" in label else {})
 
 
@@ -731,7 +733,10 @@ def main():
         removed = total - len(train) - len(dev)
         if task == "stance":
             write(args.out, "mentions", mentions_of(train + marked_train), mentions_of(dev + marked_dev))
-        own = pairs_of(marked_train) + altered(marked_train, random.Random(7)) if task == "stance" else marked_train
+        if task == "stance":
+            own = pairs_of(marked_train) + altered([r for r in marked_train if "entities" in r], random.Random(7))
+        else:
+            own = [r for r in marked_train if task in r]
         train, dev = train + own * ANNOTATED_REPEATS[task], dev + marked_dev
         if task == "entities":
             train = with_swapped(train, args.data)
