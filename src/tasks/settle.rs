@@ -31,8 +31,8 @@ pub(super) fn settle(document: &Document, spans: Vec<Span>) -> Vec<Span> {
     let mut spans: Vec<Span> = spans.into_iter().flat_map(|span| split(document, span)).collect();
     spans.retain_mut(|span| trim(document, span) && !is_proclitic(document, span));
     let mut spans = join_adjectives(document, join_nouns(document, spans));
-    spans.retain(|span| span.words.len() > 1 || span.kind == "PER" || !clitics::is_definite(&bare(document, span.words.start)));
     complete(document, &mut spans);
+    spans.retain(|span| span.words.len() > 1 || span.kind == "PER" || !clitics::is_definite(&bare(document, span.words.start)));
     settle_types(document, &mut spans);
     spans
 }
@@ -168,7 +168,9 @@ fn settle_types(document: &Document, spans: &mut [Span]) {
         *votes.entry(name.clone()).or_default().entry(span.kind.clone()).or_default() += span.score;
     }
     for (span, name) in spans.iter_mut().zip(&names) {
-        let people = span.words.len() == 1 && name.ends_with("يين") && name.chars().count() > 5; // «للأوروبيين»
+        // «للأوروبيين»; of persons «جوليين» is one.
+        let people =
+            span.words.len() == 1 && name.ends_with("يين") && name.chars().count() > 5 && (span.kind != "PER" || name.starts_with("ال"));
         if let Some((kind, _)) = votes[name].iter().max_by(|a, b| a.1.total_cmp(b.1).then_with(|| b.0.cmp(a.0))) {
             span.kind.clone_from(kind);
         }
