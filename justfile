@@ -36,7 +36,7 @@ fixtures:
 model:
     {{python}} scripts/build_base.py --data {{data}} --out {{work}}/base --vocab-size 12000 --layers 0-7
     {{python}} scripts/pretrain.py --base {{work}}/base --data {{data}} --out {{work}}/pretrained --pack-tokens 40000000 --minutes 58
-    {{python}} scripts/prepare_data.py --data {{data}} --labels scripts/data/labels-train.jsonl scripts/data/labels-dev.jsonl scripts/data/labels-news.jsonl --cuts scripts/data/cuts.jsonl --gaps scripts/data/gaps.jsonl --topic-cap 500 --out {{work}}/data
+    {{python}} scripts/prepare_data.py --data {{data}} --labels scripts/data/labels-train.jsonl scripts/data/labels-dev.jsonl scripts/data/labels-news.jsonl scripts/data/labels-claims.jsonl --cuts scripts/data/cuts.jsonl --gaps scripts/data/gaps.jsonl --topic-cap 500 --out {{work}}/data
     {{python}} scripts/finetune.py --base {{work}}/pretrained --data {{work}}/data --out {{work}}/model1 --minutes 34
     {{python}} scripts/finetune.py --base {{work}}/model1 --data {{work}}/data --out {{work}}/model2 --minutes 14 --lr 2e-4 --shares entities=0.15,stance=0.75,topics=0.05,extract=0.05 --seed 2
     {{python}} scripts/finetune.py --base {{work}}/model2 --data {{work}}/data --out {{work}}/model3 --minutes 56 --lr 1.8e-4 --head-lr 5e-4 --shares entities=0.36,stance=0.34,topics=0.16,extract=0.14 --seed 3

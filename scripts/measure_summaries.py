@@ -49,7 +49,7 @@ def main():
     parser.add_argument("--write", type=Path, help="JSONL of the articles with their summaries")
     parser.add_argument("--least", type=int, default=60, help="times that a word of the second table stands in first sentences")
     args = parser.parse_args()
-    labels = [label for path in args.labels for label in corpus.read_jsonl(path)]
+    labels = [label for path in args.labels for label in corpus.read_jsonl(path) if "summary" in label]
     articles = {a["id"]: a for a in corpus.read_jsonl(args.data / "annotated/articles.jsonl")}
     articles |= raw_articles(args.data, {label["id"] for label in labels} - articles.keys())
     pairs = [(articles[label["id"]], label) for label in labels]

@@ -479,7 +479,7 @@ def extract_record(record):
 def annotated(data, label_files):
     """(train, dev, ids that they have in the raw sets) of the annotated articles: every fourth of those numbered is dev,
     in all four tasks; articles of train that copy one of dev are left out. Labels may also name articles of the raw
-    news sets, by the ids there, and need not be of all tasks: those are all train."""
+    news sets, by the ids there, and need not be of all tasks: those are train, but for the ones said to be held."""
     articles = {a["id"]: a for a in corpus.read_jsonl(data / "annotated/articles.jsonl")}
     labels = [label for path in label_files for label in corpus.read_jsonl(path)]
     articles |= raw_articles(data, {label["id"] for label in labels} - articles.keys())
@@ -487,7 +487,10 @@ def annotated(data, label_files):
     for label in labels:
         article = articles[label["id"]]
         held = "/" not in label["id"] and int(label["id"].split("-")[1]) % 4 == 0
-        (dev if held else train).append(annotated_record(article, label))
+        record = annotated_record(article, label)
+        if label.get("held"):
+            record["source"] = f"claims-{article['source']}"
+        (dev if held or label.get("held") else train).append(record)
         raw.add(article["sid"])
     return without(train, copies(train, dev)), dev, raw
 
@@ -669,6 +672,8 @@ def write_eval(folder, task, dev):
             sets[name].append({k: record[k] for k in fields} | {"summary": record["reference"]})
             continue
         out = {k: record[k] for k in ("id", "title", "text", "source") if record.get(k)}
+        if name == "claims":
+            out["topics"] = record["topics"]
         if task == "topics":
             out["topics"] = [{"label": record["topics_any"][0]}]
         elif task == "extract":
@@ -725,6 +730,7 @@ def main():
     held = {place(r) for _, dev in tasks.values() for r in dev}
     marked_train = [r for r in marked_train if r["sid"] not in held]
     raw_ids -= held
+    whole_dev = [r for r in marked_dev if "entities" in r]
     for task, (train, dev) in tasks.items():
         total = len(train) + len(dev)
         again = [i for i, r in enumerate(train) if place(r) in raw_ids]
@@ -732,12 +738,12 @@ def main():
         train = without(train, copies(train, dev, task == "stance"))
         removed = total - len(train) - len(dev)
         if task == "stance":
-            write(args.out, "mentions", mentions_of(train + marked_train), mentions_of(dev + marked_dev))
+            write(args.out, "mentions", mentions_of(train + marked_train), mentions_of(dev + whole_dev))
         if task == "stance":
             own = pairs_of(marked_train) + altered([r for r in marked_train if "entities" in r], random.Random(7))
         else:
             own = [r for r in marked_train if task in r]
-        train, dev = train + own * ANNOTATED_REPEATS[task], dev + marked_dev
+        train, dev = train + own * ANNOTATED_REPEATS[task], dev + (marked_dev if task == "stance" else whole_dev)
         if task == "entities":
             train = with_swapped(train, args.data)
         write_eval(args.out / "eval", task, dev)

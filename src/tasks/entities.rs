@@ -246,8 +246,8 @@ mod tests {
         let found = texts(settled(text, &spans)?);
         let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["الفلسطينيين", "أحمد بحر", "بحر", "تركيا", "والسلطة الفلسطينية"]);
-        let text = "زار جدة، وينبع وتبوك. ودعا الدوري لعزت الدوري. وصل جوليين.";
-        let spans = [("جدة", "LOC"), ("وينبع", "LOC"), ("الدوري", "PER"), ("لعزت الدوري", "PER"), ("جوليين", "PER")];
+        let text = "زار جدة، وينبع وتبوك. ودعا الدوري عزت الدوري. وصل جوليين.";
+        let spans = [("جدة", "LOC"), ("وينبع", "LOC"), ("الدوري", "PER"), ("عزت الدوري", "PER"), ("جوليين", "PER")];
         let found = settled(text, &spans)?;
         let names: Vec<(&str, &str)> = found.iter().map(|(_, kind, name)| (name.as_str(), kind.as_str())).collect();
         assert_eq!(names, [("جدة", "LOC"), ("ينبع", "LOC"), ("الدوري", "PER"), ("عزت الدوري", "PER"), ("جوليين", "PER")]);
