@@ -115,9 +115,8 @@ fn describe(settings: &Settings, analyzer: &Analyzer, done: u64) {
 
 /// An output in an input folder is not read; else none may be an input or another output.
 fn keep_apart(settings: &Settings, inputs: &mut Inputs) -> anyhow::Result<()> {
-    let Output { file, format, .. } = &settings.output;
-    let draft = file.as_deref().filter(|_| !format.grows()).map(Draft::part);
-    let files = [file.as_deref(), settings.errors.as_deref(), draft.as_deref()];
+    let file = &settings.output.file;
+    let files = [file.as_deref(), settings.errors.as_deref()];
     let printed = file.is_none().then(Identity::stdout).flatten();
     for file in files.into_iter().flatten().filter_map(Identity::of).chain(printed) {
         inputs.leave_out(&file);

@@ -2,6 +2,7 @@
 
 use super::apart::keep_apart;
 use super::args::EvaluateArgs;
+use super::draft;
 use super::exit::{ExitStatus, say, verdict};
 use super::progress::counter;
 use crate::analyzer::{Analyzer, Options, Tasks};
@@ -94,7 +95,7 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<ExitStatus> {
             notes: notes.clone(),
             bad_records: bad.len(),
         })?;
-        std::fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))?;
+        draft::write(path, &page)?;
     }
     let missed = missed_gates(&gates, &scores[0].rows)?;
     for line in &missed {

@@ -2,7 +2,7 @@
 
 use super::apart::keep_apart;
 use super::args::RenderArgs;
-use super::draft::Draft;
+use super::draft::{Draft, emptied};
 use super::exit::{ExitStatus, say};
 use crate::data::{BadRecord, JsonlReader};
 use crate::model::Config;
@@ -14,7 +14,7 @@ use std::io::{BufReader, BufWriter, Read};
 
 pub fn run(args: RenderArgs) -> anyhow::Result<ExitStatus> {
     anyhow::ensure!(args.output.extension().is_some_and(|e| e.eq_ignore_ascii_case("html")), "the output's name must end in .html");
-    keep_apart(std::slice::from_ref(&args.results), &[Some(&args.output), Some(&Draft::part(&args.output))])?;
+    keep_apart(std::slice::from_ref(&args.results), &[Some(&args.output)])?;
     let source = args.results.display().to_string();
     let input: Box<dyn Read> = if source == "-" {
         Box::new(std::io::stdin())
@@ -29,6 +29,7 @@ pub fn run(args: RenderArgs) -> anyhow::Result<ExitStatus> {
 fn draw(args: &RenderArgs, input: Box<dyn Read>, source: String, config: &Config) -> anyhow::Result<ExitStatus> {
     let (file, draft) = Draft::begin(&args.output)?;
     let cannot_write = || format!("cannot write {}", args.output.display());
+    let file = emptied(file).with_context(cannot_write)?;
     let mut page = PageWriter::new(BufWriter::new(file), topic_names(config)).with_context(cannot_write)?;
     let (mut good, mut bad) = (0, 0);
     for record in JsonlReader::new(BufReader::new(input), source) {

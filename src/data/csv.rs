@@ -1,7 +1,7 @@
 //! Tables with a header row that has a `text` column; other columns pass through. Commas, semicolons or tabs part them.
 //!
 //! The `csv` crate reads on where a quote is missing and makes one field of all rows up to the next quote. Here such a row is
-//! bad, and those behind it are read.
+//! bad, and those behind it are read. In tables parted by tabs a quote is often a letter like any other.
 
 use super::article::Article;
 use super::input::{BadRecord, Record, repeated};
@@ -22,7 +22,7 @@ impl<R: BufRead> CsvReader<R> {
     /// Read the header; an error when it has no `text` column, or a column twice, or is UTF-16.
     pub fn new(input: R, source: impl Into<Arc<str>>) -> Result<Self, Error> {
         let source = source.into();
-        let mut rows = Rows { input, delimiter: b',', again: Cursor::default(), line: 0 };
+        let mut rows = Rows { input, delimiter: b',', tabbed: None, again: Cursor::default(), line: 0 };
         let unreadable = |error| Error::file(&*source, error);
         let mut line = Vec::new();
         rows.next_line(&mut line).map_err(unreadable)?;
@@ -45,6 +45,7 @@ impl<R: BufRead> CsvReader<R> {
         if let Some(name) = repeated(columns.iter().map(String::as_str)) {
             return Err(Error::input(&*source, format!("two columns are named \"{name}\"; rename or drop one")));
         }
+        rows.tabbed = (rows.delimiter == b'\t').then_some(columns.len());
         Ok(Self { rows, columns, source })
     }
 
@@ -98,6 +99,8 @@ struct Rows<R> {
     input: R,
     /// What stands between fields.
     delimiter: u8,
+    /// The number of columns where tabs part them, once the header is read.
+    tabbed: Option<usize>,
     /// Lines to be read again as rows: the header, and those read in vain for the end of a quoted field.
     again: Cursor<Vec<u8>>,
     /// Line ends before the next line.
@@ -126,6 +129,9 @@ impl<R: BufRead> Rows<R> {
     fn next_row(&mut self) -> std::io::Result<Option<Row>> {
         let mut bytes = Vec::new();
         let Some(first) = self.next_line(&mut bytes)? else { return Ok(None) };
+        if let Some(columns) = self.tabbed {
+            return Ok(Some((first, Ok(self.tabbed_row(bytes, columns)?))));
+        }
         let mut fields = Fields::default();
         let (mut at, mut line) = (0, first);
         // Where the last quoted field begins, and where that line ends.
@@ -155,11 +161,35 @@ impl<R: BufRead> Rows<R> {
         }
     }
 
+    /// The row of a table parted by tabs that begins with this line. Where its quotes do not come out with the table's columns, or
+    /// would make one field of two whole rows, they are letters, and the row is this line alone.
+    fn tabbed_row(&mut self, mut bytes: Vec<u8>, columns: usize) -> std::io::Result<Vec<Vec<u8>>> {
+        let (first, plain) = (bytes.len(), unquoted(&bytes));
+        let (mut fields, mut at) = (Fields::default(), 0);
+        // No more columns than the table has: a line is read again for each of them at most.
+        while bytes[at..].iter().all(|&byte| fields.take(byte, b'\t')) && fields.done.len() < columns {
+            if fields.place != Place::Quoted {
+                if fields.done.len() + 1 == columns {
+                    return Ok(fields.finished());
+                }
+                break;
+            }
+            at = bytes.len();
+            let more = self.read_line(&mut bytes)?;
+            if !more || plain.len() == columns && unquoted(&bytes[at..]).len() == columns {
+                break;
+            }
+        }
+        self.read_again(bytes.split_off(first));
+        Ok(plain)
+    }
+
     fn is_reading_again(&self) -> bool {
         self.again.position() < self.again.get_ref().len() as u64
     }
 
-    /// Put lines back. Rows among them end with their line, for their quotes stand in pairs: none is read a third time.
+    /// Put lines back. Where commas part columns, rows among them end with their line, for their quotes stand in pairs: none is
+    /// read a third time.
     fn read_again(&mut self, mut lines: Vec<u8>) {
         if !lines.is_empty() {
             self.line -= line_ends(&lines);
@@ -195,6 +225,12 @@ impl<R: BufRead> Rows<R> {
 
 fn line_ends(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|&&byte| byte == b'\n').count() as u64
+}
+
+/// The fields of a line between tabs, quotes and all.
+fn unquoted(line: &[u8]) -> Vec<Vec<u8>> {
+    let end = line.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
+    line[..end].split(|&byte| byte == b'\t').map(<[u8]>::to_vec).collect()
 }
 
 /// What has been read of a row.
@@ -318,5 +354,17 @@ mod tests {
         let refused = CsvReader::new("id;body\n1;x\n".as_bytes(), "t.csv").err().map(|e| e.to_string());
         let told = "t.csv: no column named \"text\" (found: id;body); rename the column that holds the article";
         assert_eq!(refused.as_deref(), Some(told));
+    }
+
+    #[test]
+    fn quotes_between_tabs_may_be_letters() {
+        let table =
+            "id\ttext\r\n1\t\"قال إن الأمر انتهى\r\n2\tوأضاف: لن نعود\"\r\n3\t\"الجيش\" يتقدم\r\n\r\n4\t\"نص\"\r\n5\t\"أ\tب\r\n6\t\"ج";
+        let (texts, bad) = read(table);
+        assert_eq!(texts, ["\"قال إن الأمر انتهى", "وأضاف: لن نعود\"", "\"الجيش\" يتقدم", "نص", "\"ج"]);
+        assert_eq!(bad, [(7, "3 fields in a table of 2 columns; check the quotes".to_string())]);
+        let cells = "text\tid\n\"a\n\"\"b\tc\"\t1\nd\t\"2\n\n3\"\n\"e\nf\t4\n";
+        assert_eq!(read(cells).0, ["a\n\"b\tc", "d", "f"], "cells of several lines");
+        assert_eq!(lines(cells).1, [7], "a line that is short of a column, and no quote closes it");
     }
 }

@@ -1,6 +1,7 @@
 //! What would spoil training or evaluation: broken spans, rare labels, duplicates, leaks, wrong encodings.
 
 use super::encoding;
+use crate::data::StanceKind;
 use crate::data::labelled::{GoldEntity, Labelled, Placed};
 use crate::model::config::Mujaz;
 use crate::tasks::stance::Target;
@@ -216,20 +217,32 @@ fn fingerprint(text: &str) -> Vec<u64> {
 /// held against its nearest twin in every file. Records that ask different stance targets of one text are not repetitions.
 fn check_duplicates(records: &[Placed], prints: &[Vec<u64>], found: &mut Vec<Finding>) {
     let near = near_texts(prints);
-    let mut earlier: HashMap<&[u64], Vec<usize>> = HashMap::new();
+    let mut earlier: HashMap<&[u64], HashMap<&str, Holders<'_>>> = HashMap::new();
     for (i, (placed, own)) in records.iter().zip(prints).enumerate().filter(|(_, (_, own))| !own.is_empty()) {
+        let (file, asked) = (placed.file.as_str(), targets(&placed.record));
+        let twin = |(other, holders): (&&str, &Holders<'_>)| {
+            if *other == file { holders.asking.get(&asked).copied() } else { Some(holders.first) }
+        };
         let texts = near.get(own.as_slice()).into_iter().flatten().copied().chain([(own.as_slice(), 1.0)]);
-        let holders = texts.flat_map(|(text, likeness)| earlier.get(text).into_iter().flatten().map(move |&j| (j, likeness)));
+        let holders =
+            texts.flat_map(|(text, likeness)| earlier.get(text).into_iter().flatten().filter_map(twin).map(move |j| (j, likeness)));
         let mut twins: Vec<(usize, f64)> = holders.collect();
         twins.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        let counts = |j: usize| records[j].file != placed.file || targets(&records[j].record) == targets(&placed.record);
         let mut files = HashSet::new();
-        twins.retain(|&(j, _)| !files.contains(&records[j].file) && counts(j) && files.insert(&records[j].file));
+        twins.retain(|&(j, _)| files.insert(&records[j].file));
         for (j, likeness) in twins {
             report_twin(&records[j], placed, likeness == 1.0, found);
         }
-        earlier.entry(own).or_default().push(i);
+        let own = earlier.entry(own).or_default().entry(file).or_insert_with(|| Holders { first: i, asking: HashMap::new() });
+        own.asking.entry(asked).or_insert(i);
     }
+}
+
+/// Of the records of one file that hold a text: the first, and the first that asks each set of targets. Later ones are nobody's
+/// nearest twin, and a file may have thousands of one text.
+struct Holders<'a> {
+    first: usize,
+    asking: HashMap<Vec<&'a Target>, usize>,
 }
 
 /// For each text those that it nearly equals, or that stand inside it or it in them, with the share of shingles in both.
@@ -263,8 +276,12 @@ fn near_texts(prints: &[Vec<u64>]) -> Near<'_> {
     near
 }
 
-fn targets(record: &Labelled) -> HashSet<&Target> {
-    record.stance.iter().flatten().map(|s| &s.0).collect()
+/// The targets of a record, each once, in one order.
+fn targets(record: &Labelled) -> Vec<&Target> {
+    let mut out: Vec<&Target> = record.stance.iter().flatten().map(|s| &s.0).collect();
+    out.sort_by_key(|target| (&target.text, target.kind == StanceKind::Claim));
+    out.dedup();
+    out
 }
 
 fn report_twin(earlier: &Placed, placed: &Placed, same: bool, found: &mut Vec<Finding>) {
@@ -369,7 +386,7 @@ fn check_lengths(records: &[Placed], expected: &Expected, found: &mut Vec<Findin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Article, StanceKind};
+    use crate::data::Article;
 
     const TEXT: &str = "أعلن الوزير أن الحكومة ستواصل العمل في المدينة حتى نهاية العام الحالي دون توقف";
 
@@ -458,6 +475,20 @@ mod tests {
         records.push(placed("b", 1, &format!("{TEXT} وغدا")));
         let found = twins(&records);
         assert_eq!((found.len(), found.last()), (2 * COMMON + 1, Some(&at("leak", "b", 1))));
+    }
+
+    /// Placeholders, and tables of stances: each record held against all before it would take minutes.
+    #[test]
+    fn a_text_that_thousands_share_takes_no_longer() {
+        let count = 20_000;
+        let name = |i: u64| format!("روسيا {i}");
+        let records: Vec<Placed> = (0..count).map(|i| stances(i, &[(&name(i % (count - 1)), "favor")])).collect();
+        let began = std::time::Instant::now();
+        let prints = vec![vec![7]; records.len()];
+        let mut found = Vec::new();
+        check_duplicates(&records, &prints, &mut found);
+        assert_eq!(found.iter().map(|f| f.line).collect::<Vec<_>>(), [count - 1]);
+        assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
     }
 
     #[test]

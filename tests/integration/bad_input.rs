@@ -152,6 +152,9 @@ fn tables_parted_by_semicolons_or_tabs() {
     assert_eq!(ids(&output.stdout), ["1", "3"]);
     assert_eq!(records(&output.stdout)[0]["outlet"], "قناة, أخرى");
     assert!(String::from_utf8_lossy(&output.stderr).contains("a.csv:3: 2 fields in a table of 3 columns"));
+    let news = "id\ttext\n1\t\"قال الوزير إن الأمر انتهى\n2\tوأضاف: لن نعود إلى الوراء\"\n3\t\"الجيش\" يتقدم\n";
+    let output = tiny().arg(dir.file("c.tsv", news)).output().unwrap();
+    assert_eq!((output.status.code(), ids(&output.stdout)), (Some(0), ["1", "2", "3"].map(String::from).to_vec()), "quotes are letters");
 }
 
 #[cfg(unix)]

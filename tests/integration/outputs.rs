@@ -2,8 +2,9 @@
 
 use crate::{ids, repo, tiny};
 use std::fs;
-use std::path::Path;
-use std::process::Stdio;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 /// The end of a run that must not go on: it tells `words`, and `path` is what it was.
@@ -65,37 +66,92 @@ fn a_run_of_other_settings_is_not_gone_on_from() {
     assert_eq!(fs::read(&out).unwrap(), whole);
 }
 
+/// A run that waits for articles on standard input and has begun a draft of its output.
+fn begun(out: &Path) -> (Child, PathBuf) {
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("mujaz"))
+        .args(["analyze", "-", "-q", "--model"])
+        .arg(repo("tests/fixtures/tiny-bert"))
+        .arg("-o")
+        .arg(out)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let draft = PathBuf::from(format!("{}.{}.part", out.display(), child.id()));
+    for _ in 0..600 {
+        if draft.exists() || child.try_wait().unwrap().is_some() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    (child, draft)
+}
+
 /// A page or a parquet table is of no use before its end: until then the earlier one stays.
 #[test]
 fn an_earlier_page_or_table_is_replaced_by_a_whole_one_alone() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["out.html", "out.parquet"] {
-        let (out, draft) = (folder.path().join(name), folder.path().join(format!("{name}.part")));
+        let (out, others) = (folder.path().join(name), folder.path().join(format!("{name}.part")));
         fs::write(&out, "of before").unwrap();
-        let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("mujaz"))
-            .args(["analyze", "-", "-q", "--model"])
-            .arg(repo("tests/fixtures/tiny-bert"))
-            .arg("-o")
-            .arg(&out)
-            .stdin(Stdio::piped())
-            .spawn()
-            .unwrap();
-        for _ in 0..600 {
-            if draft.exists() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
+        fs::write(&others, "a download").unwrap();
+        let (mut child, draft) = begun(&out);
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!((fs::read_to_string(&out).unwrap().as_str(), draft.exists()), ("of before", true), "{name}");
         tiny().arg(repo("examples/articles")).arg("-o").arg(&out).assert().success();
-        assert!(fs::metadata(&out).unwrap().len() > 1000 && !draft.exists(), "{name}");
+        assert!(fs::metadata(&out).unwrap().len() > 1000, "{name}");
+        assert_eq!(fs::read_to_string(others).unwrap(), "a download");
     }
-    let draft = folder.path().join("new.html.part");
-    let mut command = tiny();
-    command.arg(repo("examples/articles")).arg("-o").arg(folder.path().join("new.html")).arg("--errors").arg(draft);
-    command.assert().code(2);
+}
+
+#[test]
+fn two_runs_with_one_page_spoil_nothing_of_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("page.html");
+    let (mut child, draft) = begun(&out);
+    assert!(draft.exists());
+    tiny().arg(repo("examples/articles")).arg("-o").arg(&out).assert().success();
+    let quick = fs::read_to_string(&out).unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all("{\"text\":\"وصل الوزير إلى حلب.\"}\n".as_bytes()).unwrap();
+    drop(input);
+    assert!(child.wait().unwrap().success());
+    let slow = fs::read_to_string(&out).unwrap();
+    assert!(slow != quick && [quick, slow].iter().all(|page| page.trim_end().ends_with("</html>")));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+/// A name as long as a name may be: that of a draft would be longer.
+#[cfg(unix)]
+#[test]
+fn a_page_that_can_have_no_draft_is_written_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let out = path(&("p".repeat(250) + ".html"));
+    fs::write(path("analyses.jsonl"), "{\"id\":\"a\",\"text\":\"خبر\"}\n").unwrap();
+    for render in [true, false] {
+        fs::write(&out, "of before ".repeat(100_000)).unwrap();
+        let mut command = if render { crate::mujaz() } else { tiny() };
+        let command = if render { command.arg("render").arg(path("analyses.jsonl")) } else { command.arg(repo("examples/articles")) };
+        command.arg("-o").arg(&out).assert().success();
+        let page = fs::read_to_string(&out).unwrap();
+        assert!(!page.contains("of before") && page.trim_end().ends_with("</html>"));
+    }
+}
+
+#[test]
+fn a_page_of_scores_replaces_an_earlier_one_only_when_it_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("in.jsonl"), "{\"text\":\"وصل الوزير إلى حلب.\",\"topics\":[\"politics\"]}\n").unwrap();
+    fs::write(path("page.html"), "of before").unwrap();
+    // What is written over in its place is written over under this name too.
+    fs::hard_link(path("page.html"), path("earlier")).unwrap();
+    let mut command = crate::mujaz();
+    command.arg("evaluate").arg(path("in.jsonl")).arg("--model").arg(repo("tests/fixtures/tiny-bert"));
+    command.arg("--html").arg(path("page.html")).assert().success();
+    assert!(fs::read_to_string(path("page.html")).unwrap().trim_end().ends_with("</html>"));
+    assert_eq!(fs::read_to_string(path("earlier")).unwrap(), "of before");
 }
 
 #[cfg(target_os = "linux")]
