@@ -54,8 +54,8 @@ const QUOTED_OUTLETS: [&str; 18] = [
     "الرأي",
     "الراية",
 ];
-/// Outlets and platforms that news quotes or that print themselves into it: «في تصريح لهسبريس».
-const PRESS: [&str; 30] = [
+/// Outlets that news quotes or that print themselves into it: «في تصريح لهسبريس».
+const PRESS: [&str; 26] = [
     "القدس العربي",
     "الشرق الأوسط",
     "العربي الجديد",
@@ -82,11 +82,14 @@ const PRESS: [&str; 30] = [
     "دويتشه فيله",
     "بلومبرغ",
     "هسبورت",
-    "تويتر",
-    "فيسبوك",
-    "يوتيوب",
-    "إنستغرام",
 ];
+/// Platforms that news quotes what others say on.
+const PLATFORMS: &str = "تويتر فيسبوك يوتيوب إنستغرام انستغرام";
+/// Words between a platform and the word that says who speaks on it: «على موقع التواصل الاجتماعي».
+const SITES: &str = "موقع مواقع شبكة شبكات منصة منصات تطبيق صفحة حساب صفحته حسابه صفحتها حسابها التواصل الاجتماعي الاجتماعية الرسمي الرسمية \
+    الشخصي الشخصية الشهير الخاص الخاصة الاتصال و";
+/// What stands before a platform that something is said on.
+const UPON: &str = "على عبر في خلال ب";
 /// What numbers a paragraph.
 const NUMBERS: &str = "أولا ثانيا ثالثا رابعا خامسا سادسا سابعا ثامنا تاسعا عاشرا أخيرا";
 /// Words before an address that would hang without it.
@@ -346,6 +349,24 @@ pub fn is_press(name: &str) -> bool {
     listed || INITIALS.contains(&letters.as_str()) || news
 }
 
+/// Whether a name is that of a platform and no more: «موقع تويتر», but not «شركة تويتر».
+pub fn is_platform(name: &str) -> bool {
+    let mut words = name.rsplit(' ');
+    words.next().is_some_and(|last| among(PLATFORMS, last)) && words.all(|word| among(SITES, word))
+}
+
+/// Platforms (as indices of `words`, a sentence of `text`) that something is said on, with the words that say so: «على حسابه في
+/// "تويتر"». What the platforms do or suffer is no part of it.
+pub fn mediums(text: &str, words: &[Word]) -> Vec<Range<usize>> {
+    let sentence = Words { text, words };
+    let site = |at: usize| in_list(PLATFORMS, sentence.get(at)) || in_list(SITES, sentence.get(at));
+    let joined = |at: usize| sentence.get(at).trim_start_matches('و').starts_with('ب') && site(at); // «بموقع»
+    let upon = |at: usize| in_list(UPON, sentence.get(at)) || joined(at);
+    let passed = |at: usize| words[at].mark && sentence.get(at) != ":" || site(at);
+    let start = |at: usize| (0..=at).rev().find(|&i| upon(i) || !passed(i)).filter(|&i| upon(i));
+    (0..words.len()).filter(|&at| in_list(PLATFORMS, sentence.get(at))).filter_map(|at| Some(start(at)?..at + 1)).collect()
+}
+
 /// Words (as indices of `words`, a sentence of `text`) that a summary leaves out; never all of them.
 pub fn asides(text: &str, words: &[Word]) -> Vec<Range<usize>> {
     let sentence = Words { text, words };
@@ -533,6 +554,23 @@ mod tests {
             "صادف يوم الأحد الماضي ذكرى رحيل الشاعر في بلدته",
             "وصل الوفد، اليوم الخميس، السابع من آذار، إلى دمشق في زيارة",
         ]);
+    }
+
+    #[test]
+    fn platforms_that_something_is_said_on() {
+        let found = |text: &str| -> Vec<String> {
+            let own = words(text);
+            mediums(text, &own).into_iter().map(|range| text[own[range.start].start..own[range.end - 1].end].to_string()).collect()
+        };
+        for medium in ["على تويتر", "وفي موقع \"تويتر", "بموقع التواصل الاجتماعي، «فيسبوك", "عبر منصة و\"يوتيوب", "بتويتر"]
+        {
+            assert_eq!(found(&format!("كتب الوزير {medium} أمس")), [medium]);
+        }
+        assert_eq!(found("نشر على فيسبوك وتويتر"), ["على فيسبوك", "على فيسبوك وتويتر"]);
+        for subject in ["أعلنت فيسبوك الإغلاق", "حظر موقع تويتر الوزير", "وعلى شركة تويتر", "كتب على حسابه: تويتر تنهار"]
+        {
+            assert!(found(subject).is_empty(), "{subject}");
+        }
     }
 
     #[test]
