@@ -18,8 +18,8 @@ const REDUNDANT: f32 = 0.5;
 const CLOSE: [&str; 8] = [".", "؟", "!", "،", "؛", ",", ";", ":"];
 /// Taken off the score of a sentence that leans on the one before it.
 const DANGLING_COST: f32 = 0.7;
-/// Reporting verbs that open a sentence whose speaker was named before.
-const DANGLING: [&str; 32] = [
+/// Reporting verbs and other words that open a sentence whose speaker was named before.
+const DANGLING: [&str; 36] = [
     "وقال",
     "وأضاف",
     "وأضافت",
@@ -52,10 +52,14 @@ const DANGLING: [&str; 32] = [
     "وختمت",
     "وأبرز",
     "وأبرزت",
+    "بدوره",
+    "وبدوره",
+    "بدورها",
+    "وبدورها",
 ];
-/// Two words that open such a sentence.
-const DANGLING_PAIRS: [(&str, &str); 8] =
-    [("في", "ذلك"), ("وفي", "ذلك"), ("من", "جهته"), ("من", "جهتها"), ("من", "جانبه"), ("من", "جانبها"), ("جاء", "ذلك"), ("يأتي", "ذلك")];
+/// Two words that open such a sentence, with or without a و before them.
+const DANGLING_PAIRS: [(&str, &str); 7] =
+    [("في", "ذلك"), ("من", "جهته"), ("من", "جهتها"), ("من", "جانبه"), ("من", "جانبها"), ("جاء", "ذلك"), ("يأتي", "ذلك")];
 
 /// What a model says of a document's sentences and words.
 pub struct Scores<'a> {
@@ -206,8 +210,9 @@ fn is_dangling(document: &Document, sentence: &DocSentence) -> bool {
 
 /// Whether two words open it that point back: «في ذلك اليوم».
 fn leans_by_two(document: &Document, sentence: &DocSentence) -> bool {
-    let first = sentence.words.start;
-    sentence.words.len() > 1 && DANGLING_PAIRS.contains(&(document.word(first), document.word(first + 1)))
+    let first = document.word(sentence.words.start);
+    let first = first.strip_prefix('و').unwrap_or(first);
+    sentence.words.len() > 1 && DANGLING_PAIRS.contains(&(first, document.word(sentence.words.start + 1)))
 }
 
 /// Whether a quote that its line opened before it is still open: who says so stands elsewhere.
@@ -386,6 +391,25 @@ mod tests {
             summary.text.split_whitespace().count()
         };
         assert_eq!((words(50), words(100), words(19), words(5)), (20, 40, 10, 5));
+        Ok(())
+    }
+
+    #[test]
+    fn sentences_that_lean_on_others_are_worth_less() -> crate::Result<()> {
+        let model = crate::model::Model::load(&crate::model::Source::Bundled, &crate::model::Device::Cpu, None)?;
+        let best = |opening: &str| -> crate::Result<String> {
+            let text = format!("{opening} انتهت الحرب الطويلة.\nأعلن الوزير وقف القتال.");
+            let document = Document::new(&crate::Article::new(text.clone()), &model.tokenizer, model.config.mujaz()?);
+            let scores = Scores { sentences: &[0.6, 0.0], words: &[] };
+            Ok(extract(&document, &scores, &config(0.0), &Original::new(&text), 4).0.text)
+        };
+        for opening in ["في ذلك", "وفي ذلك", "ومن جهته", "ومن جانبها", "وجاء ذلك", "بدوره", "وبدورها", "وأضاف"]
+        {
+            assert_eq!(best(opening)?, "أعلن الوزير وقف القتال.", "{opening}");
+        }
+        for opening in ["في هذا", "ومن جهة", "دور", "جاء"] {
+            assert_ne!(best(opening)?, "أعلن الوزير وقف القتال.", "{opening}");
+        }
         Ok(())
     }
 
