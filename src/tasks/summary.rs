@@ -150,11 +150,12 @@ pub fn extract(
     let mut pool = pool(document);
     let mut rank = scores.sentences.to_vec();
     let shares: Vec<_> = document.sentences.iter().map(|s| scores.words_of(document, s).zip(config.word.as_ref())).collect();
+    let quoted = quoted(document);
     for (place, &i) in pool.iter().enumerate() {
         rank[i] += config.lead / (place + 1) as f32;
         rank[i] += shares[i].map_or(0.0, |(share, word)| word.weight * share);
         let sentence = &document.sentences[i];
-        let leans = is_dangling(document, sentence) || leans_by_two(document, sentence) || is_quoted(document, sentence);
+        let leans = is_dangling(document, sentence) || leans_by_two(document, sentence) || quoted[i];
         rank[i] -= if leans { DANGLING_COST } else { 0.0 };
     }
     pool.sort_by(|&a, &b| rank[b].total_cmp(&rank[a]).then(a.cmp(&b)));
@@ -215,14 +216,27 @@ fn leans_by_two(document: &Document, sentence: &DocSentence) -> bool {
     sentence.words.len() > 1 && DANGLING_PAIRS.contains(&(first, document.word(sentence.words.start + 1)))
 }
 
-/// Whether a quote that its line opened before it is still open: who says so stands elsewhere.
-fn is_quoted(document: &Document, sentence: &DocSentence) -> bool {
+/// Whether each sentence closes a quote that its line opened before it: who says so stands elsewhere.
+fn quoted(document: &Document) -> Vec<bool> {
     let text = document.text.text();
-    let line = &text[text[..sentence.bytes.start].rfind('\n').map_or(0, |at| at + 1)..sentence.bytes.start];
-    let count = |c: char| line.matches(c).count();
-    let rest = &text[sentence.bytes.clone()];
-    let closed = |c: char| rest.contains(c);
-    count('"') % 2 == 1 && closed('"') || count('«') > count('»') && closed('»') || count('“') > count('”') && closed('”')
+    let (mut at, mut straight, mut angled, mut curly) = (0, 0, 0, 0);
+    let mut closes = |sentence: &DocSentence| {
+        for c in text[at..sentence.bytes.start].chars() {
+            match c {
+                '\n' => (straight, angled, curly) = (0, 0, 0),
+                '"' => straight += 1,
+                '«' => angled += 1,
+                '»' => angled -= 1,
+                '“' => curly += 1,
+                '”' => curly -= 1,
+                _ => {}
+            }
+        }
+        at = sentence.bytes.start;
+        let closed = |c: char| text[sentence.bytes.clone()].contains(c);
+        straight % 2 == 1 && closed('"') || angled > 0 && closed('»') || curly > 0 && closed('”')
+    };
+    document.sentences.iter().map(|sentence| sentence.field == Field::Text && closes(sentence)).collect()
 }
 
 fn is_byline(document: &Document, sentence: &DocSentence) -> bool {
@@ -410,6 +424,26 @@ mod tests {
         for opening in ["في هذا", "ومن جهة", "دور", "جاء"] {
             assert_ne!(best(opening)?, "أعلن الوزير وقف القتال.", "{opening}");
         }
+        Ok(())
+    }
+
+    #[test]
+    fn sentences_that_close_a_quote_lean_on_its_speaker() -> crate::Result<()> {
+        let model = crate::model::Model::load(&crate::model::Source::Bundled, &crate::model::Device::Cpu, None)?;
+        let found = |text: &str| -> crate::Result<Vec<bool>> {
+            let mut article = crate::Article::new(text);
+            article.title = Some("قال «زيد» ذلك".to_string());
+            let document = Document::new(&article, &model.tokenizer, model.config.mujaz()?);
+            let text = document.sentences.iter().zip(quoted(&document)).filter(|(sentence, _)| sentence.field == Field::Text);
+            Ok(text.map(|(_, quoted)| quoted).collect())
+        };
+        for (open, close) in [("\"", "\""), ("«", "»"), ("“", "”")] {
+            let text = format!("قال زيد إن {open}البلاد بخير اليوم. وإن الحرب انتهت{close} كلها. ثم غادر {open}زيد{close} المدينة.");
+            assert_eq!(found(&text)?, [false, true, false], "{text}");
+            let text = format!("قال زيد إن {open}البلاد بخير اليوم.\nوصل الوفد إلى{close} حلب.");
+            assert_eq!(found(&text)?, [false, false], "a quote ends with its line: {text}");
+        }
+        assert_eq!(found("قال «إن البلاد بخير اليوم. وإن الحرب انتهت كلها. ثم غادر» المدينة.")?, [false, false, true], "it goes on");
         Ok(())
     }
 
