@@ -316,6 +316,20 @@ mod tests {
     }
 
     #[test]
+    fn the_headline_again_is_unsaid() -> crate::Result<()> {
+        let model = Model::load(&Source::Bundled, &Device::Cpu, None)?;
+        let text = "لافروف يزور حلب.\nلافروف يزور حلب غدا.";
+        let found = |title: Option<&str>| -> crate::Result<Vec<(usize, usize)>> {
+            let mut article = Article::new(text);
+            article.title = title.map(str::to_string);
+            Ok(unsaid(&Document::new(&article, &model.tokenizer, model.config.mujaz()?)))
+        };
+        assert_eq!(found(Some("لافروف يزور حلب"))?, [(0, 16)]);
+        assert!(found(Some("لافروف في دمشق"))?.is_empty() && found(None)?.is_empty());
+        Ok(())
+    }
+
+    #[test]
     fn datelines_and_bylines_are_unsaid() -> crate::Result<()> {
         let model = Model::load(&Source::Bundled, &Device::Cpu, None)?;
         let text = "أبها 25 شوال 1436 هـ الموافق 10 أغسطس 2015 م واس\nدبي، الإمارات العربية المتحدة (CNN)-- وصل الوزير.\nAHDATH.INFO\nو م ع\nاقرأ أيضا: خبر آخر\nثم غادر.";
