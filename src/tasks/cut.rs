@@ -518,6 +518,32 @@ mod tests {
     }
 
     #[test]
+    fn the_last_of_a_short_list_stays() -> crate::Result<()> {
+        let model = crate::model::Model::load(&crate::model::Source::Bundled, &crate::model::Device::Cpu, None)?;
+        let mujaz = model.config.mujaz()?;
+        let config =
+            CutConfig { gap: None, bias: 0.0, least: 1, ..mujaz.heads.extract.as_ref().and_then(|e| e.cut.clone()).expect("it cuts") };
+        let written = |kept: &str, rest: &str| {
+            let text = format!("{kept} {rest}.");
+            let document = Document::new(&crate::Article::new(text.clone()), &model.tokenizer, mujaz);
+            let opening = Opening::new(&document, &[0], &[0], &HashSet::new(), &config, |_| true);
+            let stays = kept.split(' ').count();
+            let logits = (0..opening.words.len()).flat_map(|word| [if word < stays { 9.0 } else { -2.0 }, 0.0, 0.0]).collect();
+            let own = CutWords { logits, states: vec![0.0; opening.words.len() * config.size] };
+            let parts = opening.parts(&document, &own, &config, 50, |_| None).unwrap_or_default();
+            parts.into_iter().map(|part| document.text.text()[part].to_string()).collect::<Vec<_>>().join(" ")
+        };
+        let kept = "قتل خمسة جنود داخل المدينة";
+        for rest in ["أو خارجها", "وخارجها", "وريفها الشرقي"] {
+            assert_eq!(written(kept, rest), format!("{kept} {rest}."));
+        }
+        for rest in ["أو خارج حدودها", "ليلة أمس", "الشرقية وريفها"] {
+            assert_ne!(written(kept, rest), format!("{kept} {rest}."), "too long, or no list");
+        }
+        Ok(())
+    }
+
+    #[test]
     fn a_sentence_behind_the_opening_is_not_covered() -> crate::Result<()> {
         let model = crate::model::Model::load(&crate::model::Source::Bundled, &crate::model::Device::Cpu, None)?;
         let mujaz = model.config.mujaz()?;

@@ -164,20 +164,25 @@ mod tests {
         use crate::model::{Device, Model, Source};
         let model = Model::load(&Source::Bundled, &Device::Cpu, None)?;
         let document = Document::new(&crate::Article::new(text), &model.tokenizer, model.config.mujaz()?);
-        let mut found = find(&document, spans);
+        let mut found = find(&document, &scored(spans));
         found.retain_mut(|span| trim(&document, span));
         Ok(written(text, &entities(&document, &join_nouns(&document, found))))
     }
 
-    /// Spans of words of a document, given as text and type, in order.
-    fn find(document: &Document, spans: &[(&str, &str)]) -> Vec<Span> {
+    /// Spans that are all as certain.
+    fn scored<'a>(spans: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str, f32)> {
+        spans.iter().map(|&(surface, kind)| (surface, kind, 0.5)).collect()
+    }
+
+    /// Spans of words of a document, given as text, type and score, in order.
+    fn find(document: &Document, spans: &[(&str, &str, f32)]) -> Vec<Span> {
         let mut from = 0;
         let mut found = Vec::new();
-        for (surface, kind) in spans {
+        for &(surface, kind, score) in spans {
             let byte = from + document.text.text()[from..].find(surface).expect("a part of the text");
             from = byte + surface.len();
             let words = document.words.partition_point(|w| w.start < byte)..document.words.partition_point(|w| w.start < from);
-            found.push(Span { words, kind: kind.to_string(), score: 0.5 });
+            found.push(Span { words, kind: kind.to_string(), score });
         }
         found
     }
@@ -209,6 +214,10 @@ mod tests {
 
     /// As [`mended`], with all that [`Decoder::decode`] does.
     fn settled(text: &str, spans: &[(&str, &str)]) -> crate::Result<Vec<(String, String, String)>> {
+        settled_as(text, &scored(spans))
+    }
+
+    fn settled_as(text: &str, spans: &[(&str, &str, f32)]) -> crate::Result<Vec<(String, String, String)>> {
         use crate::model::{Device, Model, Source};
         let model = Model::load(&Source::Bundled, &Device::Cpu, None)?;
         let document = Document::new(&crate::Article::new(text), &model.tokenizer, model.config.mujaz()?);
@@ -256,6 +265,26 @@ mod tests {
         let found = settled(text, &spans)?;
         assert_eq!(found.iter().map(|(_, kind, _)| kind.as_str()).collect::<Vec<_>>(), ["ORG", "ORG", "ORG", "MISC", "MISC"]);
         assert_eq!(found[4].2, "بالحجم العائلي", "a title in quotes is as it is written");
+        Ok(())
+    }
+
+    #[test]
+    fn the_surest_say_how_far_a_name_reaches_and_of_what_type_it_is() -> crate::Result<()> {
+        let told = |text: &str, spans: &[(&str, &str, f32)]| -> crate::Result<Vec<(String, String)>> {
+            Ok(settled_as(text, spans)?.into_iter().map(|(text, kind, _)| (text, kind)).collect())
+        };
+        let pairs = |all: &[(&str, &str)]| all.iter().map(|(text, kind)| (text.to_string(), kind.to_string())).collect::<Vec<_>>();
+        let whole = "منصف الإدريسي";
+        let text = "قال منصف الإدريسي ذلك. ورد عليه منصف الإدريسي.";
+        let parts = |sure: f32| [(whole, "PER", 0.6), ("منصف", "PER", sure), ("الإدريسي", "PER", 0.5)];
+        assert_eq!(told(text, &parts(0.6))?, pairs(&[(whole, "PER"); 2]));
+        assert_eq!(told(text, &parts(0.7))?, pairs(&[(whole, "PER"), ("منصف", "PER"), ("الإدريسي", "PER")]));
+        let text = "ورد منصف الإدريسي. وقال منصف الإدريسي. وعاد منصف الإدريسي. وغادر منصف الإدريسي.";
+        let spans = [(whole, "ORG", 0.4), (whole, "PER", 0.9), (whole, "ORG", 0.4), ("منصف", "LOC", 0.3)];
+        assert_eq!(told(text, &spans)?, pairs(&[(whole, "PER"); 4]), "the part is what the surest is, and all of them with it");
+        let text = "فاز ليفربول ثم ليفربول ثم ليفربول";
+        let spans = [("ليفربول", "ORG", 0.4), ("ليفربول", "PER", 0.9), ("ليفربول", "ORG", 0.4)];
+        assert_eq!(told(text, &spans)?, pairs(&[("ليفربول", "PER"); 3]), "by probability, not by count");
         Ok(())
     }
 

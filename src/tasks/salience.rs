@@ -4,7 +4,7 @@ use super::stance::Target;
 use super::summary::{repeats_title, title_words};
 use crate::data::{Entity, StanceKind};
 use crate::pipeline::document::{Document, Field};
-use crate::text::asides::{dateline, is_byline, is_press};
+use crate::text::asides::{dateline, is_byline, is_platform, is_press, mediums};
 use crate::text::clitics::{is_generic, strip};
 use crate::text::normalise::fold_letter;
 use crate::text::words::{Word, among};
@@ -31,11 +31,11 @@ const HARMED: &str = "قتل قتلت مقتل استشهد استشهدت اس�
 const NEAR: usize = 4;
 /// Words behind one of [`REPORTERS`] in which its name stands: «مراسل بي بي سي في دمشق عساف عبود».
 const BY_REPORTER: usize = 7;
-/// Mentions that make an outlet which the headline names a subject of its own: most are only quoted.
+/// Mentions that make a platform, or an outlet which the headline names, a subject of its own: most are only quoted.
 const OF_PRESS: usize = 3;
 
-/// Code points of the text that the article does not say itself: page furniture, bylines, datelines, the headline again and lines
-/// without Arabic.
+/// Code points of the text that the article does not say itself: page furniture, bylines, datelines, the headline again, platforms
+/// that something is said on, and lines without Arabic.
 pub fn unsaid(document: &Document) -> Vec<(usize, usize)> {
     let text = document.text.text();
     let title = title_words(document);
@@ -60,6 +60,8 @@ pub fn unsaid(document: &Document) -> Vec<(usize, usize)> {
                 out.push(document.text.original_span(reach[0].start, reach[end - 1].end));
             }
         }
+        let said_on = mediums(text, words).into_iter();
+        out.extend(said_on.map(|on| document.text.original_span(words[on.start].start, words[on.end - 1].end)));
     }
     out
 }
@@ -131,7 +133,8 @@ pub fn main_entities(entities: &[Entity], unsaid: &[(usize, usize)]) -> Vec<Targ
     for once in found.iter_mut().filter(|c| c.kind == "PER" && c.words.len() == 1 && c.mentions == 1 && !c.titled) {
         once.weight *= IN_PASSING;
     }
-    let quoted = |c: &Candidate<'_>| c.kind == "ORG" && is_press(c.name) && !(c.titled && c.mentions >= OF_PRESS);
+    let own = |c: &Candidate<'_>| c.mentions >= OF_PRESS && (c.titled || is_platform(c.name));
+    let quoted = |c: &Candidate<'_>| c.kind == "ORG" && (is_press(c.name) || is_platform(c.name)) && !own(c);
     found.retain(|c| c.weight > 0.0 && !quoted(c) && (c.kind == "PER" || !is_generic(c.name)));
     found.sort_by(|a, b| b.weight.total_cmp(&a.weight)); // stable
     found.into_iter().take(MAIN_ENTITIES).map(|c| Target { text: c.name.to_string(), kind: StanceKind::Entity }).collect()
@@ -281,6 +284,23 @@ mod tests {
     }
 
     #[test]
+    fn platforms_are_subjects_where_nothing_is_said_on_them() -> crate::Result<()> {
+        let named = |name: &str, count: usize| (0..count).map(|at| entity(name, "ORG", 10 * at)).collect::<Vec<_>>();
+        assert_eq!(names(&named("فيسبوك", 3), &[]), ["فيسبوك"], "without a headline");
+        assert!(names(&named("فيسبوك", 2), &[]).is_empty());
+        assert!(names(&named("فيسبوك", 3), &[(9, 12)]).is_empty(), "once something is said on it");
+        assert!(names(&named("موقع تويتر", 2), &[]).is_empty());
+        assert_eq!(names(&named("شركة تويتر", 1), &[]), ["شركة تويتر"]);
+        assert!(names(&named("هسبريس", 3), &[]).is_empty(), "an outlet is quoted as often as that");
+        let model = Model::load(&Source::Bundled, &Device::Cpu, None)?;
+        let text = "أعلنت فيسبوك إغلاق الحسابات.\nوكتب الوزير على موقع فيسبوك ذلك.";
+        let document = Document::new(&Article::new(text), &model.tokenizer, model.config.mujaz()?);
+        let start = text.chars().count() - "على موقع فيسبوك ذلك.".chars().count();
+        assert_eq!(unsaid(&document), [(start, start + "على موقع فيسبوك".chars().count())]);
+        Ok(())
+    }
+
+    #[test]
     fn reporters_are_unsaid_but_not_their_news() -> crate::Result<()> {
         let model = Model::load(&Source::Bundled, &Device::Cpu, None)?;
         let found = |text: &str| -> crate::Result<Vec<String>> {
@@ -292,6 +312,20 @@ mod tests {
         assert_eq!(found("وأفاد مراسلنا بأن نتنياهو بحث مع ترامب الملف.")?, ["مراسلنا"]);
         assert!(found("مقتل مراسل قناة الجزيرة محمد المسالمة في درعا.")?.is_empty(), "he is the news");
         assert!(found("أعلن موفد الأمم المتحدة ستافان دي ميستورا جولة جديدة.")?.is_empty(), "an envoy");
+        Ok(())
+    }
+
+    #[test]
+    fn the_headline_again_is_unsaid() -> crate::Result<()> {
+        let model = Model::load(&Source::Bundled, &Device::Cpu, None)?;
+        let text = "لافروف يزور حلب.\nلافروف يزور حلب غدا.";
+        let found = |title: Option<&str>| -> crate::Result<Vec<(usize, usize)>> {
+            let mut article = Article::new(text);
+            article.title = title.map(str::to_string);
+            Ok(unsaid(&Document::new(&article, &model.tokenizer, model.config.mujaz()?)))
+        };
+        assert_eq!(found(Some("لافروف يزور حلب"))?, [(0, 16)]);
+        assert!(found(Some("لافروف في دمشق"))?.is_empty() && found(None)?.is_empty());
         Ok(())
     }
 

@@ -18,8 +18,8 @@ const REDUNDANT: f32 = 0.5;
 const CLOSE: [&str; 8] = [".", "؟", "!", "،", "؛", ",", ";", ":"];
 /// Taken off the score of a sentence that leans on the one before it.
 const DANGLING_COST: f32 = 0.7;
-/// Reporting verbs that open a sentence whose speaker was named before.
-const DANGLING: [&str; 32] = [
+/// Reporting verbs and other words that open a sentence whose speaker was named before.
+const DANGLING: [&str; 36] = [
     "وقال",
     "وأضاف",
     "وأضافت",
@@ -52,10 +52,14 @@ const DANGLING: [&str; 32] = [
     "وختمت",
     "وأبرز",
     "وأبرزت",
+    "بدوره",
+    "وبدوره",
+    "بدورها",
+    "وبدورها",
 ];
-/// Two words that open such a sentence.
-const DANGLING_PAIRS: [(&str, &str); 8] =
-    [("في", "ذلك"), ("وفي", "ذلك"), ("من", "جهته"), ("من", "جهتها"), ("من", "جانبه"), ("من", "جانبها"), ("جاء", "ذلك"), ("يأتي", "ذلك")];
+/// Two words that open such a sentence, with or without a و before them.
+const DANGLING_PAIRS: [(&str, &str); 7] =
+    [("في", "ذلك"), ("من", "جهته"), ("من", "جهتها"), ("من", "جانبه"), ("من", "جانبها"), ("جاء", "ذلك"), ("يأتي", "ذلك")];
 
 /// What a model says of a document's sentences and words.
 pub struct Scores<'a> {
@@ -146,11 +150,12 @@ pub fn extract(
     let mut pool = pool(document);
     let mut rank = scores.sentences.to_vec();
     let shares: Vec<_> = document.sentences.iter().map(|s| scores.words_of(document, s).zip(config.word.as_ref())).collect();
+    let quoted = quoted(document);
     for (place, &i) in pool.iter().enumerate() {
         rank[i] += config.lead / (place + 1) as f32;
         rank[i] += shares[i].map_or(0.0, |(share, word)| word.weight * share);
         let sentence = &document.sentences[i];
-        let leans = is_dangling(document, sentence) || leans_by_two(document, sentence) || is_quoted(document, sentence);
+        let leans = is_dangling(document, sentence) || leans_by_two(document, sentence) || quoted[i];
         rank[i] -= if leans { DANGLING_COST } else { 0.0 };
     }
     pool.sort_by(|&a, &b| rank[b].total_cmp(&rank[a]).then(a.cmp(&b)));
@@ -206,18 +211,32 @@ fn is_dangling(document: &Document, sentence: &DocSentence) -> bool {
 
 /// Whether two words open it that point back: «في ذلك اليوم».
 fn leans_by_two(document: &Document, sentence: &DocSentence) -> bool {
-    let first = sentence.words.start;
-    sentence.words.len() > 1 && DANGLING_PAIRS.contains(&(document.word(first), document.word(first + 1)))
+    let first = document.word(sentence.words.start);
+    let first = first.strip_prefix('و').unwrap_or(first);
+    sentence.words.len() > 1 && DANGLING_PAIRS.contains(&(first, document.word(sentence.words.start + 1)))
 }
 
-/// Whether a quote that its line opened before it is still open: who says so stands elsewhere.
-fn is_quoted(document: &Document, sentence: &DocSentence) -> bool {
+/// Whether each sentence closes a quote that its line opened before it: who says so stands elsewhere.
+fn quoted(document: &Document) -> Vec<bool> {
     let text = document.text.text();
-    let line = &text[text[..sentence.bytes.start].rfind('\n').map_or(0, |at| at + 1)..sentence.bytes.start];
-    let count = |c: char| line.matches(c).count();
-    let rest = &text[sentence.bytes.clone()];
-    let closed = |c: char| rest.contains(c);
-    count('"') % 2 == 1 && closed('"') || count('«') > count('»') && closed('»') || count('“') > count('”') && closed('”')
+    let (mut at, mut straight, mut angled, mut curly) = (0, 0, 0, 0);
+    let mut closes = |sentence: &DocSentence| {
+        for c in text[at..sentence.bytes.start].chars() {
+            match c {
+                '\n' => (straight, angled, curly) = (0, 0, 0),
+                '"' => straight += 1,
+                '«' => angled += 1,
+                '»' => angled -= 1,
+                '“' => curly += 1,
+                '”' => curly -= 1,
+                _ => {}
+            }
+        }
+        at = sentence.bytes.start;
+        let closed = |c: char| text[sentence.bytes.clone()].contains(c);
+        straight % 2 == 1 && closed('"') || angled > 0 && closed('»') || curly > 0 && closed('”')
+    };
+    document.sentences.iter().map(|sentence| sentence.field == Field::Text && closes(sentence)).collect()
 }
 
 fn is_byline(document: &Document, sentence: &DocSentence) -> bool {
@@ -386,6 +405,45 @@ mod tests {
             summary.text.split_whitespace().count()
         };
         assert_eq!((words(50), words(100), words(19), words(5)), (20, 40, 10, 5));
+        Ok(())
+    }
+
+    #[test]
+    fn sentences_that_lean_on_others_are_worth_less() -> crate::Result<()> {
+        let model = crate::model::Model::load(&crate::model::Source::Bundled, &crate::model::Device::Cpu, None)?;
+        let best = |opening: &str| -> crate::Result<String> {
+            let text = format!("{opening} انتهت الحرب الطويلة.\nأعلن الوزير وقف القتال.");
+            let document = Document::new(&crate::Article::new(text.clone()), &model.tokenizer, model.config.mujaz()?);
+            let scores = Scores { sentences: &[0.6, 0.0], words: &[] };
+            Ok(extract(&document, &scores, &config(0.0), &Original::new(&text), 4).0.text)
+        };
+        for opening in ["في ذلك", "وفي ذلك", "ومن جهته", "ومن جانبها", "وجاء ذلك", "بدوره", "وبدورها", "وأضاف"]
+        {
+            assert_eq!(best(opening)?, "أعلن الوزير وقف القتال.", "{opening}");
+        }
+        for opening in ["في هذا", "ومن جهة", "دور", "جاء"] {
+            assert_ne!(best(opening)?, "أعلن الوزير وقف القتال.", "{opening}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn sentences_that_close_a_quote_lean_on_its_speaker() -> crate::Result<()> {
+        let model = crate::model::Model::load(&crate::model::Source::Bundled, &crate::model::Device::Cpu, None)?;
+        let found = |text: &str| -> crate::Result<Vec<bool>> {
+            let mut article = crate::Article::new(text);
+            article.title = Some("قال «زيد» ذلك".to_string());
+            let document = Document::new(&article, &model.tokenizer, model.config.mujaz()?);
+            let text = document.sentences.iter().zip(quoted(&document)).filter(|(sentence, _)| sentence.field == Field::Text);
+            Ok(text.map(|(_, quoted)| quoted).collect())
+        };
+        for (open, close) in [("\"", "\""), ("«", "»"), ("“", "”")] {
+            let text = format!("قال زيد إن {open}البلاد بخير اليوم. وإن الحرب انتهت{close} كلها. ثم غادر {open}زيد{close} المدينة.");
+            assert_eq!(found(&text)?, [false, true, false], "{text}");
+            let text = format!("قال زيد إن {open}البلاد بخير اليوم.\nوصل الوفد إلى{close} حلب.");
+            assert_eq!(found(&text)?, [false, false], "a quote ends with its line: {text}");
+        }
+        assert_eq!(found("قال «إن البلاد بخير اليوم. وإن الحرب انتهت كلها. ثم غادر» المدينة.")?, [false, false, true], "it goes on");
         Ok(())
     }
 

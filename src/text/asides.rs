@@ -54,8 +54,8 @@ const QUOTED_OUTLETS: [&str; 18] = [
     "الرأي",
     "الراية",
 ];
-/// Outlets and platforms that news quotes or that print themselves into it: «في تصريح لهسبريس».
-const PRESS: [&str; 30] = [
+/// Outlets that news quotes or that print themselves into it: «في تصريح لهسبريس».
+const PRESS: [&str; 26] = [
     "القدس العربي",
     "الشرق الأوسط",
     "العربي الجديد",
@@ -82,11 +82,14 @@ const PRESS: [&str; 30] = [
     "دويتشه فيله",
     "بلومبرغ",
     "هسبورت",
-    "تويتر",
-    "فيسبوك",
-    "يوتيوب",
-    "إنستغرام",
 ];
+/// Platforms that news quotes what others say on.
+const PLATFORMS: &str = "تويتر فيسبوك يوتيوب إنستغرام انستغرام";
+/// Words between a platform and the word that says who speaks on it: «على موقع التواصل الاجتماعي».
+const SITES: &str = "موقع مواقع شبكة شبكات منصة منصات تطبيق صفحة حساب صفحته حسابه صفحتها حسابها التواصل الاجتماعي الاجتماعية الرسمي الرسمية \
+    الشخصي الشخصية الشهير الخاص الخاصة الاتصال و";
+/// What stands before a platform that something is said on.
+const UPON: &str = "على عبر في خلال ب";
 /// What numbers a paragraph.
 const NUMBERS: &str = "أولا ثانيا ثالثا رابعا خامسا سادسا سابعا ثامنا تاسعا عاشرا أخيرا";
 /// Words before an address that would hang without it.
@@ -101,9 +104,11 @@ const SAYING: &str = "قال قالت أكد أكدت أعلن أعلنت أضا
     يقول تقول يؤكد تؤكد يعلن تعلن يضيف تضيف يوضح توضح يكتب تكتب يذكر تذكر يصرح تصرح يتابع تتابع يشير تشير يرى ترى يروي تروي \
     نفى نفت ينفي تنفي نقل نقلت ينقل تنقل حذر حذرت يحذر تحذر دعا دعت يدعو تدعو طالب طالبت اتهم اتهمت كشف كشفت أفاد أفادت هدد هددت \
     رد ردت قائلا قائلة";
-/// Verbs that open news, not what somebody says of himself.
-const NEWS: &str = "افتتح افتتحت دشن دشنت استقبل استقبلت بحث بحثت شهد شهدت تعتزم يعتزم انطلقت انطلق تنطلق ينطلق وقع وقعت فاز فازت تصدر ترأس \
-    شارك شاركت نظم نظمت وصل وصلت اختتم اختتمت احتفل احتفلت تستعد يستعد تسعى يسعى تبدأ يبدأ بدأت بدأ أطلق أطلقت";
+/// Verbs that open news behind its writer's name. Not those that open what somebody says as often: «بدأت», «تسعى».
+const NEWS: &str = "أعلن أعلنت أكد أكدت أوضح أوضحت كشف كشفت أفاد أفادت ذكر ذكرت قال قالت افتتح افتتحت دشن دشنت استقبل استقبلت بحث بحثت شارك شاركت \
+    نظم نظمت ترأس وصل وصلت اختتم اختتمت احتفل احتفلت فاز فازت";
+/// What a speaker calls himself and his own.
+const OWN: &str = "أنا نحن إنني أنني لأنني";
 /// A bracketed agency stands within this many words and marks.
 const LONGEST_DATELINE: usize = 14;
 /// Words of a dateline without brackets, and of a line that is nothing but a byline.
@@ -203,8 +208,8 @@ impl Words<'_> {
     }
 
     /// Whether what stands before the colon `at` is no speaker: two dashes, or one that touches the word before it, or a place or
-    /// an outlet beside `last`, the last of `dashes`, or an outlet in quotes behind a place or a dash, or a place and a name before
-    /// what was done.
+    /// an outlet beside `last`, the last of `dashes`, or an outlet in quotes behind a place or a dash, or a place and a name that
+    /// comes once, before what was done.
     fn is_source(&self, at: usize, dashes: usize, last: usize) -> bool {
         let first = self.get(0);
         if last == 1 && (first.chars().count() == 1 || among(NUMBERS, first)) {
@@ -215,9 +220,26 @@ impl Words<'_> {
         let tight = last > 0 && self.touching(last - 1) && !among(PLACES, first);
         let writer = self.is_dash(1) && matches!(first, "كتب" | "كتبت");
         let beside = known(last + 1) && at - last <= 3 || last == 1 && among(OUTLETS, first);
+        // «دبي - محمد أحمد: أعلن», but not «القاهرة - حمدين صباحي: أعلنت السلطة الحرب علينا».
         let name = among(PLACES, first) && (dashes, last) == (1, 1) && (4..=6).contains(&at);
-        let told = name && (among(SAYING, self.get(at + 1)) || among(NEWS, self.get(at + 1))); // «دبي - محمد أحمد: أعلن»
-        dashes > 1 || tight || writer || told || dashes == 1 && beside || self.is_outlet(at - 1) && (dashes == 1 || known(0))
+        let writes = name && among(NEWS, self.get(at + 1)) && !self.stands_again(at - 1);
+        let told = (tight || writes) && !self.speaks_of_own(at + 1);
+        dashes > 1 || told || writer || dashes == 1 && beside || self.is_outlet(at - 1) && (dashes == 1 || known(0))
+    }
+
+    /// Whether the text has the word `at` elsewhere: its news is about him, who writes it is named once.
+    fn stands_again(&self, at: usize) -> bool {
+        let name = self.get(at);
+        self.text.split(|c: char| !c.is_alphabetic()).filter(|word| *word == name || bare(word) == name).count() > 1
+    }
+
+    /// Whether words from `from` on are those of a speaker: «نحن», «خروجنا», «لن نسمح», «سنرد».
+    fn speaks_of_own(&self, from: usize) -> bool {
+        let ours = |word: &str| word != "هنا" && word.ends_with("نا") && !word.ends_with("انا"); // «بيانا» is a statement
+        let will = |word: &str| word.strip_prefix("سن").is_some_and(|rest| rest.chars().count() > 1 && !rest.starts_with(['و', 'ة']));
+        let denied = |at: usize| in_list("لن لم", self.get(at)) && self.get(at + 1).starts_with('ن');
+        let plain = |at: usize| self.get(at).strip_prefix(['و', 'ف']).unwrap_or(self.get(at));
+        (from..self.words.len()).any(|at| in_list(OWN, self.get(at)) || ours(self.get(at)) || will(plain(at)) || denied(at))
     }
 
     /// Whether the quote that `close` closes holds the name of an outlet.
@@ -325,6 +347,24 @@ pub fn is_press(name: &str) -> bool {
     let newspaper = own.len() < name.len() && QUOTED_OUTLETS.contains(&own);
     let listed = among(AGENCIES, own) || is_bare_agency(own) || own == "فرانس برس" || PRESS.contains(&own) || newspaper;
     listed || INITIALS.contains(&letters.as_str()) || news
+}
+
+/// Whether a name is that of a platform and no more: «موقع تويتر», but not «شركة تويتر».
+pub fn is_platform(name: &str) -> bool {
+    let mut words = name.rsplit(' ');
+    words.next().is_some_and(|last| among(PLATFORMS, last)) && words.all(|word| among(SITES, word))
+}
+
+/// Platforms (as indices of `words`, a sentence of `text`) that something is said on, with the words that say so: «على حسابه في
+/// "تويتر"». What the platforms do or suffer is no part of it.
+pub fn mediums(text: &str, words: &[Word]) -> Vec<Range<usize>> {
+    let sentence = Words { text, words };
+    let site = |at: usize| in_list(PLATFORMS, sentence.get(at)) || in_list(SITES, sentence.get(at));
+    let joined = |at: usize| sentence.get(at).trim_start_matches('و').starts_with('ب') && site(at); // «بموقع»
+    let upon = |at: usize| in_list(UPON, sentence.get(at)) || joined(at);
+    let passed = |at: usize| words[at].mark && sentence.get(at) != ":" || site(at);
+    let start = |at: usize| (0..=at).rev().find(|&i| upon(i) || !passed(i)).filter(|&i| upon(i));
+    (0..words.len()).filter(|&at| in_list(PLATFORMS, sentence.get(at))).filter_map(|at| Some(start(at)?..at + 1)).collect()
 }
 
 /// Words (as indices of `words`, a sentence of `text`) that a summary leaves out; never all of them.
@@ -464,6 +504,13 @@ mod tests {
             "عملنا (معا) - رغم الخلاف - على إعادة بناء المدينة",
             "أولا- حقيقة الإخلاص: أن يكون العمل لله وحده",
             "أ- القوميون: وهم الذين حكموا البلاد عقودا",
+            "القاهرة - حمدين صباحي: بدأت الثورة المضادة منذ اليوم الأول",
+            "موسكو - سيرغي لافروف: تسعى واشنطن إلى تفكيك سوريا",
+            "لندن - بوريس جونسون: أعلنت بروكسل الحرب على بلادنا",
+            "لندن - بوريس جونسون: أعلنت بروكسل الحرب ونحن لها",
+            "لندن - بوريس جونسون: أعلنت بروكسل الحرب وسنرد عليها",
+            "نابلس- محمد اشتية: إسرائيل لن تنجح ولن نسمح لها",
+            "القاهرة - حمدين صباحي: أعلنت السلطة الحرب على الفقراء. ودعا صباحي إلى التظاهر",
         ]);
     }
 
@@ -507,6 +554,23 @@ mod tests {
             "صادف يوم الأحد الماضي ذكرى رحيل الشاعر في بلدته",
             "وصل الوفد، اليوم الخميس، السابع من آذار، إلى دمشق في زيارة",
         ]);
+    }
+
+    #[test]
+    fn platforms_that_something_is_said_on() {
+        let found = |text: &str| -> Vec<String> {
+            let own = words(text);
+            mediums(text, &own).into_iter().map(|range| text[own[range.start].start..own[range.end - 1].end].to_string()).collect()
+        };
+        for medium in ["على تويتر", "وفي موقع \"تويتر", "بموقع التواصل الاجتماعي، «فيسبوك", "عبر منصة و\"يوتيوب", "بتويتر"]
+        {
+            assert_eq!(found(&format!("كتب الوزير {medium} أمس")), [medium]);
+        }
+        assert_eq!(found("نشر على فيسبوك وتويتر"), ["على فيسبوك", "على فيسبوك وتويتر"]);
+        for subject in ["أعلنت فيسبوك الإغلاق", "حظر موقع تويتر الوزير", "وعلى شركة تويتر", "كتب على حسابه: تويتر تنهار"]
+        {
+            assert!(found(subject).is_empty(), "{subject}");
+        }
     }
 
     #[test]
