@@ -32,7 +32,7 @@ snapshots:
 fixtures:
     {{python}} scripts/make_fixtures.py
 
-# The bundled model from nothing: about eight hours on two cores (see docs/experiments.md)
+# The bundled model from nothing: about eight hours on two cores (see docs/experiments.md; labels-claims.jsonl came after revision 10)
 model:
     {{python}} scripts/build_base.py --data {{data}} --out {{work}}/base --vocab-size 12000 --layers 0-7
     {{python}} scripts/pretrain.py --base {{work}}/base --data {{data}} --out {{work}}/pretrained --pack-tokens 40000000 --minutes 58
