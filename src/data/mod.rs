@@ -9,8 +9,10 @@ pub mod jsonl;
 pub mod labelled;
 pub mod output;
 pub mod parquet;
+pub mod spans;
 pub mod text;
 
+pub(crate) use article::STANCES;
 pub use article::{Analysis, Article, Entity, Meta, Stance, StanceKind, StanceScores, Summary, Topic};
 pub use identity::Identity;
 pub use input::{BadRecord, Inputs, Record};

@@ -9,11 +9,14 @@ pub mod calibration;
 pub mod check;
 pub mod detail;
 pub mod encoding;
+pub mod finding;
+mod items;
 pub mod labels;
 pub mod rouge;
 pub mod rows;
 pub mod score;
 pub mod spans;
+mod twins;
 
 /// True positives, false positives and false negatives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
