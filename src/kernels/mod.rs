@@ -23,6 +23,7 @@ mod mapped;
 mod memory;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod operands;
 mod packed;
 mod peak;
 mod portable;
@@ -33,9 +34,10 @@ pub use attention::{Head, Scratch, attend};
 pub use between::Between;
 pub use mapped::Mapped;
 pub use memory::Aligned;
+pub use operands::{Input, Out, Rows, Target};
 pub use packed::Packed;
 pub use peak::peak;
-pub use product::{After, Input, Operand, Out, Rows, Target, product};
+pub use product::{After, Operand, product};
 pub use rows::{Norm, add_layer_norm};
 
 use std::fmt;
