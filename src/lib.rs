@@ -14,6 +14,7 @@ pub mod model;
 pub mod pipeline;
 pub mod report;
 pub mod stages;
+pub mod stream;
 pub mod tasks;
 pub mod text;
 

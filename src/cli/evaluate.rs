@@ -14,8 +14,8 @@ use crate::eval::rows::Row;
 use crate::eval::score::Answers;
 use crate::model::config::Mujaz;
 use crate::model::{Config, Source};
-use crate::pipeline;
 use crate::report::evaluation::{self, Difference, Scores};
+use crate::stream;
 use crate::tasks::stance::Target;
 use anyhow::Context;
 use rayon::prelude::*;
@@ -172,7 +172,7 @@ struct Outcome {
 }
 
 fn answer(source: &Source, args: &EvaluateArgs, options: &Options, truth: &[Labelled]) -> anyhow::Result<Outcome> {
-    let pool = pipeline::workers(args.computing.threads())?;
+    let pool = stream::workers(args.computing.threads())?;
     let analyzer = pool.install(|| Analyzer::load(source, &args.computing.device, options.clone()))?;
     let bar = counter(truth.len());
     let groups: Vec<Vec<Analysis>> = pool.install(|| {

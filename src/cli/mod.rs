@@ -9,6 +9,7 @@ mod draft;
 mod evaluate;
 mod exit;
 mod model;
+mod output;
 mod progress;
 mod render;
 mod resume;
