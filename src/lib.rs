@@ -5,6 +5,7 @@
 //! `tasks` → `data`; no step reaches back.
 
 pub mod analyzer;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod data;
 pub mod error;
