@@ -35,11 +35,6 @@ pub fn main() -> ExitCode {
     exit::status(result).into()
 }
 
-/// The command line, for the generated reference.
-pub fn command() -> clap::Command {
-    <args::Args as clap::CommandFactory>::command()
-}
-
 /// The device that a model computes on: what `auto` came to.
 fn device_name(model: &Model, asked: &Device) -> String {
     match asked {

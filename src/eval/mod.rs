@@ -3,12 +3,12 @@
 //! They agree with the field's reference implementations on committed cases (`tests/fixtures/measures.json`,
 //! made by `scripts/make_measures.py` with seqeval, scikit-learn and rouge-score).
 
-pub mod baselines;
+mod baselines;
 pub mod bootstrap;
 pub mod calibration;
 pub mod check;
 pub mod detail;
-pub mod encoding;
+mod encoding;
 pub mod finding;
 mod items;
 pub mod labels;

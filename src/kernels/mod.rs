@@ -25,6 +25,7 @@ mod memory;
 mod neon;
 mod operands;
 mod packed;
+#[cfg(feature = "cli")]
 mod peak;
 mod portable;
 mod product;
@@ -36,6 +37,7 @@ pub use mapped::Mapped;
 pub use memory::Aligned;
 pub use operands::{Input, Out, Rows, Target};
 pub use packed::Packed;
+#[cfg(feature = "cli")] // for `mujaz bench` alone
 pub use peak::peak;
 pub use product::{After, Operand, product};
 pub use rows::{Norm, add_layer_norm};
