@@ -129,7 +129,8 @@ fn mapped_stance(map: &HashMap<String, String>, label: &str) -> Option<String> {
 }
 
 /// Read labelled records: CoNLL files (`.conll`, `.bio`, `.iob`), and whatever `analyze` reads. Entities that cover
-/// nothing are bad too, and so are columns that look like a stance and are none; the record keeps its other labels.
+/// nothing are bad too, and so are columns that look like a stance and are none; the record keeps its other labels. A path that
+/// is not there is an error.
 pub fn read(paths: &[PathBuf], map: &LabelMap) -> Result<(Vec<Labelled>, Vec<BadRecord>), Error> {
     let (mut placed, mut bad) = read_placed(paths, map)?;
     bad.extend(placed.iter_mut().filter_map(leave_out_broken));

@@ -2,7 +2,7 @@
 
 pub(crate) mod asides;
 pub(crate) mod boilerplate;
-pub mod clitics;
+pub(crate) mod clitics;
 pub mod normalise;
 pub mod sentences;
 pub(crate) mod windows;
