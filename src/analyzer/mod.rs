@@ -42,7 +42,8 @@ impl Analyzer {
         Self::load(&Source::Bundled, &Device::Auto, options)
     }
 
-    /// Load a model. Asking for a task that the model has no head for is an error.
+    /// Load a model. Files that are missing or do not belong together, a device that is not there, and a task that the model has
+    /// no head for are errors.
     pub fn load(source: &Source, device: &Device, options: Options) -> Result<Self> {
         let model = Model::load(source, device, options.precision)?;
         let config = model.config.mujaz()?.clone();
@@ -64,7 +65,8 @@ impl Analyzer {
         &self.options
     }
 
-    /// Analyse one article.
+    /// Analyse one article. No article is an error by itself: what fails is the device, or the adapter of the model when a pass with
+    /// a target first needs it.
     pub fn analyze(&self, article: &Article) -> Result<Analysis> {
         let mut all = self.analyze_batch(std::slice::from_ref(article))?;
         Ok(all.remove(0))
@@ -76,7 +78,8 @@ impl Analyzer {
         self.analyze_for(articles, &vec![targets; articles.len()])
     }
 
-    /// Like [`Analyzer::analyze_batch`], with the stance targets of each article; its main entities for `None`.
+    /// Like [`Analyzer::analyze_batch`], with the stance targets of each article, as many as there are articles; its main entities
+    /// for `None`.
     pub fn analyze_for(&self, articles: &[Article], targets: &[Option<&[Target]>]) -> Result<Vec<Analysis>> {
         // Names are needed to find stance targets where none are given, and so that no summary is cut inside one.
         let (tasks, cut) = (self.options.tasks, self.cut().is_some());
@@ -192,7 +195,7 @@ fn add(sum: &mut [f32], row: &[f32]) {
     sum.iter_mut().zip(row).for_each(|(s, x)| *s += x);
 }
 
-/// A stance target of a kind.
+/// A stance target of a kind, without white space around it.
 pub fn target(text: &str, kind: StanceKind) -> Target {
     Target { text: text.trim().to_string(), kind }
 }

@@ -1,6 +1,6 @@
 //! Which answers are wanted, and how.
 
-use crate::kernels::Precision;
+use crate::model::Precision;
 use crate::model::config::HeadsConfig;
 use crate::tasks::stance::Target;
 
@@ -69,7 +69,7 @@ pub struct Options {
     pub summary_words: usize,
     /// Whether the sentences of a summary are cut inside, by a model that has a head for it.
     pub summary_cuts: bool,
-    /// Pieces that go through the encoder together.
+    /// Word pieces that go through the encoder together: more take more memory.
     pub batch_tokens: usize,
     /// Whether the analysis repeats the text.
     pub with_text: bool,

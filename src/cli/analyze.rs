@@ -4,12 +4,13 @@ use super::apart;
 use super::args::{AnalyzeArgs, Output, Settings};
 use super::draft::Draft;
 use super::exit::ExitStatus;
+use super::output::Writer;
 use super::progress::Progress;
 use super::resume::{self, Earlier, Opened, Traits};
 use crate::analyzer::Analyzer;
-use crate::data::{BadRecord, Identity, Inputs, Writer};
-use crate::pipeline::{self, Outcome};
+use crate::data::{BadRecord, Identity, Inputs};
 use crate::stages::{Clock, Stage};
+use crate::stream::{self, Outcome};
 use anyhow::Context;
 use std::fs::File;
 use std::io::{BufWriter, ErrorKind, Write};
@@ -23,7 +24,7 @@ pub fn run(args: AnalyzeArgs) -> anyhow::Result<ExitStatus> {
     let mut inputs = Inputs::open(&settings.inputs)?;
     keep_apart(&settings, &mut inputs)?;
     let (total, read) = (inputs.total_bytes(), inputs.bytes_read());
-    let pool = pipeline::workers(settings.threads)?;
+    let pool = stream::workers(settings.threads)?;
     let analyzer = pool.install(|| Analyzer::load(&settings.source, &settings.device, settings.options.clone()))?;
     // Nothing is emptied before everything is open.
     let Output { file, format, resume } = &settings.output;
@@ -46,7 +47,7 @@ pub fn run(args: AnalyzeArgs) -> anyhow::Result<ExitStatus> {
     let mut any_bad = false;
     let earlier = Earlier::default();
     let records = earlier.skip(inputs, done, reported, Traits::of(&analyzer)?);
-    let result: anyhow::Result<()> = pipeline::run(&analyzer, records, &pool, |outcomes| {
+    let result: anyhow::Result<()> = stream::run(&analyzer, records, &pool, |outcomes| {
         let clock = Clock::start();
         let (mut good, mut bad) = (0, Vec::new());
         for outcome in outcomes {

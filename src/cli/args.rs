@@ -1,7 +1,8 @@
 //! Raw arguments. `AnalyzeArgs::resolve` makes the settings that everything below reads.
 
+use super::output::Format;
 use crate::analyzer::{Options, Tasks, target};
-use crate::data::{Format, StanceKind};
+use crate::data::StanceKind;
 use crate::kernels::Precision;
 use crate::model::{Device, Source};
 use clap::{Parser, Subcommand, ValueEnum};
@@ -314,8 +315,8 @@ pub struct Settings {
 impl AnalyzeArgs {
     /// Settle defaults and combinations; the error says what to change.
     pub fn resolve(self) -> anyhow::Result<Settings> {
-        let format = self.output.as_deref().map_or(Ok(Format::Jsonl), Format::of)?;
-        if self.resume && format != Format::Jsonl {
+        let format = self.output.as_deref().map_or(Ok(Format::JSONL), Format::of)?;
+        if self.resume && format != Format::JSONL {
             anyhow::bail!("--resume needs -o FILE.jsonl: a table cannot be added to");
         }
         if self.inputs.iter().any(|p| p.as_os_str() == "-") && std::io::stdin().is_terminal() {
@@ -345,7 +346,7 @@ impl AnalyzeArgs {
                 summary_words: usize::from(self.summaries.summary_words),
                 summary_cuts: !self.summaries.summary_whole,
                 batch_tokens: self.batch_tokens as usize,
-                with_text: self.with_text || format == Format::Html,
+                with_text: self.with_text || format == Format::Page,
                 precision: self.computing.precision.0,
             },
             errors: self.errors,

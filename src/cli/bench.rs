@@ -9,8 +9,8 @@ use crate::kernels;
 use crate::model::{Config, Sequence};
 use crate::pipeline::document::Document;
 use crate::pipeline::plan::batches;
-use crate::pipeline::{self, Outcome};
 use crate::stages::{Clock, Snapshot, Stage};
+use crate::stream::{self, Outcome};
 use anyhow::Context;
 use rayon::ThreadPool;
 use serde::Serialize;
@@ -83,7 +83,7 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitStatus> {
     let config = Config::parse(&args.model.open()?.config, &args.model.to_string())?;
     let tasks = Tasks::of(&config.mujaz()?.heads);
     let options = Options { tasks, batch_tokens: args.batch_tokens as usize, precision: args.computing.precision.0, ..Options::default() };
-    let pool = pipeline::workers(threads)?;
+    let pool = stream::workers(threads)?;
     let began = Instant::now();
     let analyzer = pool.install(|| Analyzer::load(&args.model, &args.computing.device, options))?;
     let load_ms = began.elapsed().as_secs_f64() * 1e3;
@@ -198,10 +198,10 @@ fn operations(config: &Config, length: usize) -> f64 {
 fn end_to_end(analyzer: &Analyzer, articles: &[Article], pool: &ThreadPool, repeat: u16) -> anyhow::Result<EndToEnd> {
     let mut best: Option<(f64, Snapshot)> = None;
     for _ in 0..repeat {
-        let mut writer = Writer::new(Box::new(std::io::sink()), Format::Jsonl, false, serde_json::Map::new())?;
+        let mut writer = Writer::new(std::io::sink(), Format::Jsonl, false)?;
         let (before, began) = (Snapshot::now(), Instant::now());
         let records = articles.iter().map(|article| Ok(Record::Ok(article.clone())));
-        pipeline::run::<anyhow::Error>(analyzer, records, pool, |outcomes| {
+        stream::run::<anyhow::Error>(analyzer, records, pool, |outcomes| {
             let clock = Clock::start();
             for outcome in outcomes {
                 match outcome {

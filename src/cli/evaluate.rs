@@ -6,7 +6,7 @@ use super::draft;
 use super::exit::{ExitStatus, say, verdict};
 use super::progress::counter;
 use crate::analyzer::{Analyzer, Options, Tasks};
-use crate::data::labelled::{LabelMap, Labelled, read};
+use crate::data::labelled::{GoldStance, LabelMap, Labelled, read};
 use crate::data::{Analysis, Article, StanceKind};
 use crate::eval::check::Expected;
 use crate::eval::detail::Detail;
@@ -14,8 +14,8 @@ use crate::eval::rows::Row;
 use crate::eval::score::Answers;
 use crate::model::config::Mujaz;
 use crate::model::{Config, Source};
-use crate::pipeline;
 use crate::report::evaluation::{self, Difference, Scores};
+use crate::stream;
 use crate::tasks::stance::Target;
 use anyhow::Context;
 use rayon::prelude::*;
@@ -135,7 +135,7 @@ fn unknown_labels<'a>(models: &[Mujaz], truth: &'a [Labelled]) -> BTreeSet<(&'st
 
 /// Whether the table will have the first measure of a task.
 fn is_scored(gated: &str, tasks: Tasks, truth: &[Labelled]) -> bool {
-    let stance = |kind| tasks.stance && truth.iter().flat_map(|t| t.stance.iter().flatten()).any(|(target, _)| target.kind == kind);
+    let stance = |kind| tasks.stance && truth.iter().flat_map(|t| t.stance.iter().flatten()).any(|stance| stance.kind == kind);
     match gated {
         "entities" => tasks.entities,
         "topics" => tasks.topics && truth.iter().flat_map(|t| &t.topics).any(|topics| !topics.is_empty()),
@@ -172,7 +172,7 @@ struct Outcome {
 }
 
 fn answer(source: &Source, args: &EvaluateArgs, options: &Options, truth: &[Labelled]) -> anyhow::Result<Outcome> {
-    let pool = pipeline::workers(args.computing.threads())?;
+    let pool = stream::workers(args.computing.threads())?;
     let analyzer = pool.install(|| Analyzer::load(source, &args.computing.device, options.clone()))?;
     let bar = counter(truth.len());
     let groups: Vec<Vec<Analysis>> = pool.install(|| {
@@ -180,7 +180,8 @@ fn answer(source: &Source, args: &EvaluateArgs, options: &Options, truth: &[Labe
             .par_chunks(GROUP)
             .map(|group| {
                 let articles: Vec<Article> = group.iter().map(|t| t.article.clone()).collect();
-                let targets: Vec<Vec<Target>> = group.iter().map(|t| t.stance.iter().flatten().map(|s| s.0.clone()).collect()).collect();
+                let target = |s: &GoldStance| Target { text: s.target.clone(), kind: s.kind };
+                let targets: Vec<Vec<Target>> = group.iter().map(|t| t.stance.iter().flatten().map(target).collect()).collect();
                 let answers = analyzer.analyze_for(&articles, &targets.iter().map(|t| Some(t.as_slice())).collect::<Vec<_>>());
                 bar.inc(group.len() as u64);
                 answers

@@ -9,6 +9,7 @@ mod draft;
 mod evaluate;
 mod exit;
 mod model;
+mod output;
 mod progress;
 mod render;
 mod resume;
@@ -32,11 +33,6 @@ pub fn main() -> ExitCode {
         args::Command::Model { action } => model::run(action),
     };
     exit::status(result).into()
-}
-
-/// The command line, for the generated reference.
-pub fn command() -> clap::Command {
-    <args::Args as clap::CommandFactory>::command()
 }
 
 /// The device that a model computes on: what `auto` came to.

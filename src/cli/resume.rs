@@ -1,10 +1,11 @@
 //! What `analyze` writes, and what an earlier run of it left there to go on from.
 
 use super::draft::Draft;
+use super::output::Format;
 use crate::analyzer::Analyzer;
-use crate::data::{Article, BadRecord, Format, Record};
+use crate::data::{Article, BadRecord, Record};
 use crate::error::{Error, Result};
-use crate::pipeline::INTERNAL_ERROR;
+use crate::stream::INTERNAL_ERROR;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -263,7 +264,7 @@ mod tests {
         let record = r#"{"id":"a","meta":{"model":"m"}}"#;
         let done = |content: String| {
             std::fs::write(&path, &content)?;
-            let (opened, done) = open_output(&path, Format::Jsonl, true).map_err(std::io::Error::other)?;
+            let (opened, done) = open_output(&path, Format::JSONL, true).map_err(std::io::Error::other)?;
             drop(opened.begin()?);
             Ok((done.left(), content.len() - std::fs::read(&path)?.len()))
         };

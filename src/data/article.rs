@@ -134,6 +134,9 @@ pub enum StanceKind {
     Entity,
 }
 
+/// The labels of a stance, in any order.
+pub(crate) const STANCES: [&str; 4] = ["favor", "against", "neutral", "unrelated"];
+
 /// The article's stance toward one target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stance {

@@ -1,8 +1,8 @@
 //! CoNLL files: one token a line, its tag in the last column, a blank line between sentences.
 
 use super::labelled::{GoldEntity, Labelled};
-use crate::data::{Article, BadRecord};
-use crate::eval::spans::{Policy, spans_of};
+use super::spans::{Policy, spans_of};
+use super::{Article, BadRecord};
 use std::path::Path;
 
 /// Tokens that are gathered into one article where the file does not mark documents.

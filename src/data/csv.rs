@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use std::io::{BufRead, Cursor, ErrorKind};
 use std::sync::Arc;
 
-/// Rows of a table as records.
+/// Rows of a table as records. Items are those of [`JsonlReader`](super::JsonlReader).
 pub struct CsvReader<R> {
     rows: Rows<R>,
     columns: Vec<String>,

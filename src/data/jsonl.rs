@@ -11,7 +11,8 @@ use std::fmt;
 use std::io::BufRead;
 use std::sync::Arc;
 
-/// Read articles from lines; blank lines are passed over, broken ones are reported.
+/// Read articles from lines; blank lines are passed over, broken ones are reported. An item is `Err` only when reading itself
+/// fails; a record that is wrong is an `Ok(Err(_))`.
 pub struct JsonlReader<R> {
     lines: R,
     source: Arc<str>,

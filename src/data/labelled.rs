@@ -1,11 +1,9 @@
 //! Labelled articles, for evaluation: the output's shapes without scores, as fields of the input record.
 
-use super::article::{Article, StanceKind};
+use super::article::{Article, STANCES, StanceKind};
 use super::conll;
 use super::input::{BadRecord, Inputs, walk};
 use crate::error::Error;
-use crate::model::config::STANCES;
-use crate::tasks::stance::Target;
 use crate::text::normalise::Original;
 use serde::Deserialize;
 use serde_json::Value;
@@ -44,6 +42,17 @@ impl std::fmt::Display for GoldEntity {
     }
 }
 
+/// A true stance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoldStance {
+    /// What it is toward.
+    pub target: String,
+    /// What that is.
+    pub kind: StanceKind,
+    /// One of the four, or several with `|` between them, of which any is right.
+    pub label: String,
+}
+
 /// An article with what is true of it; `None` where the record does not say.
 #[derive(Clone, Debug, Default)]
 pub struct Labelled {
@@ -55,8 +64,8 @@ pub struct Labelled {
     pub entities: Option<Vec<GoldEntity>>,
     /// The entities of a CoNLL file as conlleval reads them, stray `I-` tags as beginnings.
     pub repaired: Option<Vec<GoldEntity>>,
-    /// Targets and their true stance.
-    pub stance: Option<Vec<(Target, String)>>,
+    /// True stances.
+    pub stance: Option<Vec<GoldStance>>,
     /// A written summary.
     pub summary: Option<String>,
     /// Whether its file labels entities in no title: then what is found in one is neither right nor wrong.
@@ -120,7 +129,8 @@ fn mapped_stance(map: &HashMap<String, String>, label: &str) -> Option<String> {
 }
 
 /// Read labelled records: CoNLL files (`.conll`, `.bio`, `.iob`), and whatever `analyze` reads. Entities that cover
-/// nothing are bad too, and so are columns that look like a stance and are none; the record keeps its other labels.
+/// nothing are bad too, and so are columns that look like a stance and are none; the record keeps its other labels. A path that
+/// is not there is an error.
 pub fn read(paths: &[PathBuf], map: &LabelMap) -> Result<(Vec<Labelled>, Vec<BadRecord>), Error> {
     let (mut placed, mut bad) = read_placed(paths, map)?;
     bad.extend(placed.iter_mut().filter_map(leave_out_broken));
@@ -149,7 +159,7 @@ fn broken_entities(record: &mut Labelled) -> Option<String> {
 /// Drops a stance whose label is none, and says so.
 fn unknown_stance(record: &mut Labelled) -> Option<String> {
     let unknown = |label: &str| label.split('|').any(|label| !STANCES.contains(&label));
-    let label = record.stance.iter().flatten().find(|(_, label)| unknown(label))?.1.clone();
+    let label = record.stance.iter().flatten().find(|stance| unknown(&stance.label))?.label.clone();
     record.stance = None;
     let known = STANCES.join(", ");
     Some(format!("stance left out: {label:?} is none of {known}; map it with --map, or rename the columns if they are no stance"))
@@ -233,7 +243,8 @@ fn apply(placed: &mut Placed, map: &LabelMap) {
         record.repaired = Some(kept.collect());
     }
     if let Some(stance) = record.stance.take() {
-        record.stance = Some(stance.into_iter().filter_map(|(t, label)| Some((t, mapped_stance(&map.stance, &label)?))).collect());
+        let kept = stance.into_iter().filter_map(|s| Some(GoldStance { label: mapped_stance(&map.stance, &s.label)?, ..s }));
+        record.stance = Some(kept.collect());
     }
 }
 
@@ -298,10 +309,10 @@ fn parse(mut article: Article, map: &LabelMap) -> Result<(Labelled, Vec<Option<S
     let stance = match (given, target, label) {
         (Some(Value::Array(items)), _, _) => {
             let fields: Vec<StanceField> = serde_json::from_value(Value::Array(items)).map_err(|e| format!("\"stance\": {e}"))?;
-            Some(fields.into_iter().map(|s| (Target { text: s.target, kind: s.kind }, s.label)).collect())
+            Some(fields.into_iter().map(|StanceField { target, kind, label }| GoldStance { target, kind, label }).collect())
         }
-        (Some(Value::String(label)), Some((Value::String(text), kind)), _)
-        | (None, Some((Value::String(text), kind)), Some(Value::String(label))) => Some(vec![(Target { text, kind }, label)]),
+        (Some(Value::String(label)), Some((Value::String(target), kind)), _)
+        | (None, Some((Value::String(target), kind)), Some(Value::String(label))) => Some(vec![GoldStance { target, kind, label }]),
         (None, None, None) => None,
         // Columns of these names that make no pair are about something else.
         _ if columns => None,

@@ -1,14 +1,12 @@
-//! Analyses out: JSONL, CSV, parquet, or a page.
+//! Analyses out: JSONL, CSV or parquet.
 
 use super::article::Analysis;
-use crate::error::Error;
-use crate::report::PageWriter;
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -20,7 +18,7 @@ const COLUMNS: [&str; 9] = ["id", "title", "labels", "summary", "topics", "entit
 const GROUP_BYTES: usize = 32 << 20;
 const ROWS_AT_ONCE: usize = 512;
 
-/// A format of the output.
+/// A format of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// One record a line.
@@ -29,23 +27,20 @@ pub enum Format {
     Csv,
     /// A table of strings.
     Parquet,
-    /// A page to look at; analyses must bring their text.
-    Html,
 }
 
 impl Format {
-    /// The format that the ending of a file name asks for.
-    pub fn of(path: &Path) -> Result<Self, Error> {
+    /// The format that the ending of a file name asks for, in either case: .jsonl (or .ndjson), .csv, .parquet.
+    pub fn of(path: &Path) -> Option<Self> {
         match path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase).as_deref() {
-            Some("jsonl" | "ndjson") => Ok(Self::Jsonl),
-            Some("csv") => Ok(Self::Csv),
-            Some("parquet") => Ok(Self::Parquet),
-            Some("html") => Ok(Self::Html),
-            _ => Err(Error::input(path, "the output's name must end in .jsonl, .csv, .parquet or .html")),
+            Some("jsonl" | "ndjson") => Some(Self::Jsonl),
+            Some("csv") => Some(Self::Csv),
+            Some("parquet") => Some(Self::Parquet),
+            _ => None,
         }
     }
 
-    /// Whether what is written of a file can be used before its end: lines and rows can, pages and parquet tables cannot.
+    /// Whether what is written of a file can be used before its end: lines and rows can, parquet tables cannot.
     pub fn grows(self) -> bool {
         matches!(self, Self::Jsonl | Self::Csv)
     }
@@ -60,14 +55,13 @@ enum Sink<W: Write + Send> {
     Jsonl(W),
     Csv(Box<csv::Writer<W>>, Vec<&'static str>),
     Parquet(Box<ArrowWriter<W>>, Vec<&'static str>, Vec<Vec<String>>),
-    Html(Box<PageWriter<W>>),
 }
 
 impl<W: Write + Send> Writer<W> {
     /// A writer into `out`; tables write their header at once.
     ///
-    /// Tables have a column for the text where analyses bring it, `with_text`. `topics` are Arabic names by label, for the page.
-    pub fn new(out: W, format: Format, with_text: bool, topics: Map<String, Value>) -> io::Result<Self> {
+    /// Tables have a column for the text where analyses bring it, `with_text`.
+    pub fn new(out: W, format: Format, with_text: bool) -> io::Result<Self> {
         let columns: Vec<&'static str> = COLUMNS.into_iter().chain(with_text.then_some("text")).collect();
         let sink = match format {
             Format::Jsonl => Sink::Jsonl(out),
@@ -76,7 +70,6 @@ impl<W: Write + Send> Writer<W> {
                 table.write_record(&columns)?;
                 Sink::Csv(Box::new(table), columns)
             }
-            Format::Html => Sink::Html(Box::new(PageWriter::new(out, topics)?)),
             Format::Parquet => {
                 let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
                 let table = ArrowWriter::try_new(out, schema(&columns), Some(properties)).map_err(io::Error::other)?;
@@ -95,7 +88,6 @@ impl<W: Write + Send> Writer<W> {
                 out.write_all(&line)
             }
             Sink::Csv(table, columns) => Ok(table.write_record(row(analysis, columns)?)?),
-            Sink::Html(page) => page.add(analysis),
             Sink::Parquet(table, columns, rows) => {
                 rows.push(row(analysis, columns)?);
                 if rows.len() >= ROWS_AT_ONCE { write_rows(table, columns, rows) } else { Ok(()) }
@@ -108,7 +100,7 @@ impl<W: Write + Send> Writer<W> {
         match &mut self.sink {
             Sink::Jsonl(out) => out.flush(),
             Sink::Csv(table, _) => table.flush(),
-            Sink::Parquet(..) | Sink::Html(_) => Ok(()),
+            Sink::Parquet(..) => Ok(()),
         }
     }
 
@@ -121,7 +113,6 @@ impl<W: Write + Send> Writer<W> {
                 table.close().map_err(io::Error::other)?;
                 Ok(())
             }
-            Sink::Html(page) => page.finish(),
             Sink::Jsonl(_) | Sink::Csv(..) => Ok(()),
         }
     }
@@ -168,8 +159,8 @@ mod tests {
 
     #[test]
     fn endings_are_read_in_either_case() {
-        let format = |name: &str| Format::of(Path::new(name)).ok();
+        let format = |name: &str| Format::of(Path::new(name));
         assert_eq!([format("A.JSONL"), format("a.Csv")], [Some(Format::Jsonl), Some(Format::Csv)]);
-        assert_eq!([format("a.PARQUET"), format("a.HTML"), format("a.doc")], [Some(Format::Parquet), Some(Format::Html), None]);
+        assert_eq!([format("a.PARQUET"), format("a.ndjson"), format("a.doc")], [Some(Format::Parquet), Some(Format::Jsonl), None]);
     }
 }

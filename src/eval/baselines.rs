@@ -2,7 +2,7 @@
 
 use super::labels::{macro_f1, mean};
 use super::rouge::{Form, rouge_n, tokens};
-use super::spans::Span;
+use crate::data::spans::Span;
 use crate::text::normalise::Original;
 use crate::text::{Normalized, sentences, words};
 use std::collections::{BTreeMap, HashMap};

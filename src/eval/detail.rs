@@ -1,11 +1,12 @@
 //! What lies behind the table: confusions, reliability curves, scores by length and source, the worst errors.
 
 use super::calibration::{Bin, expected_error, reliability};
+use super::items::{EntityItem, StanceItem, TopicItem};
 use super::rows::Row;
-use super::score::{Answers, EntityItem, StanceItem, TopicItem};
-use super::spans::Span;
+use super::score::Answers;
 use crate::data::Analysis;
 use crate::data::labelled::Labelled;
+use crate::data::spans::Span;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;

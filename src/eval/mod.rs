@@ -3,17 +3,20 @@
 //! They agree with the field's reference implementations on committed cases (`tests/fixtures/measures.json`,
 //! made by `scripts/make_measures.py` with seqeval, scikit-learn and rouge-score).
 
-pub mod baselines;
+mod baselines;
 pub mod bootstrap;
 pub mod calibration;
 pub mod check;
 pub mod detail;
-pub mod encoding;
+mod encoding;
+pub mod finding;
+mod items;
 pub mod labels;
 pub mod rouge;
 pub mod rows;
 pub mod score;
 pub mod spans;
+mod twins;
 
 /// True positives, false positives and false negatives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,10 +2,11 @@
 
 use super::bootstrap::{Interval, interval, paired};
 use super::calibration::expected_error;
+use super::items::{EntityItem, StanceItem, SummaryItem, TopicItem};
 use super::labels::{mean, per_label, per_label_of_sets};
-use super::score::{EntityItem, StanceItem, SummaryItem, TopicItem};
-use super::spans::{Span, relaxed, strict};
+use super::spans::{relaxed, strict};
 use super::{Counts, baselines};
+use crate::data::spans::Span;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,92 +1,11 @@
-//! From labelled articles and a model's answers to items, and their rows.
+//! A model's answers beside the truth, and the rows that they make.
 
-use super::baselines;
-use super::rouge::{Form, Rouge, rouge_l, rouge_n, tokens};
+use super::items::{EntityItem, StanceItem, SummaryItem, TopicItem};
 use super::rows::{Row, compare, entity_rows, first_row, stance_rows, summary_rows, topic_rows};
-use super::spans::Span;
 use crate::data::labelled::{GoldEntity, Labelled};
-use crate::data::{Analysis, Stance, StanceKind};
-use crate::tasks::stance::Target;
+use crate::data::spans::Span;
+use crate::data::{Analysis, StanceKind};
 use std::collections::HashMap;
-
-/// Entities of one article: truth under both policies of reading, and what was found.
-pub struct EntityItem {
-    pub(super) article: usize,
-    pub(super) truth: Vec<Span>,
-    pub(super) repaired: Vec<Span>,
-    pub(super) text: String,
-    pub(super) found: Vec<Span>,
-    pub(super) scores: Vec<f64>,
-}
-
-/// Topics of one article.
-pub struct TopicItem {
-    pub(super) article: usize,
-    pub(super) truth: Vec<String>,
-    pub(super) found: Vec<String>,
-    pub(super) best: Option<f64>,
-}
-
-/// One stance pair.
-pub struct StanceItem {
-    pub(super) article: usize,
-    /// The first article with this text: a table asks of one text in many rows.
-    pub(super) text: usize,
-    pub(super) target: String,
-    pub(super) truth: String,
-    /// Empty where nothing was said, which no true label is.
-    pub(super) found: String,
-    pub(super) score: Option<f64>,
-    pub(super) evidence: Option<(usize, usize)>,
-}
-
-impl EntityItem {
-    /// Each answer's probability, and whether it is right.
-    pub(super) fn answers(&self) -> impl Iterator<Item = (f64, bool)> {
-        self.found.iter().zip(&self.scores).map(|(span, &score)| (score, self.truth.contains(span)))
-    }
-}
-
-impl TopicItem {
-    /// The first label's probability, and whether it is one of the true ones.
-    pub(super) fn answer(&self) -> Option<(f64, bool)> {
-        Some((self.best?, self.truth.contains(self.found.first()?)))
-    }
-}
-
-impl StanceItem {
-    /// A model says nothing of an article without words; that is wrong, whatever is true.
-    fn new(article: usize, text: usize, (target, truth): &(Target, String), found: Option<&Stance>) -> Self {
-        let best = |stance: &Stance| {
-            let s = stance.scores;
-            f64::from(s.favor.max(s.against).max(s.neutral).max(s.unrelated))
-        };
-        let label = found.map_or("", |stance| &stance.label);
-        Self {
-            article,
-            text,
-            target: target.text.clone(),
-            truth: alternative(truth, label).to_string(),
-            found: label.to_string(),
-            score: found.map(best),
-            evidence: found.and_then(|stance| stance.evidence),
-        }
-    }
-
-    /// The label's probability, and whether it is right.
-    pub(super) fn answer(&self) -> Option<(f64, bool)> {
-        Some((self.score?, self.truth == self.found))
-    }
-}
-
-/// One summary with the references it is compared to.
-pub struct SummaryItem {
-    pub(super) article: usize,
-    pub(super) ours: [Rouge; 5],
-    pub(super) lead: f64,
-    pub(super) random: f64,
-    pub(super) oracle: f64,
-}
 
 /// Everything that one model said, beside the truth.
 #[derive(Default)]
@@ -125,16 +44,16 @@ impl Answers {
         }
         if let (Some(gold), Some(found)) = (&truth.stance, &answer.stance) {
             let text = *self.texts.entry(truth.article.text.clone()).or_insert(article);
-            for (i, pair) in gold.iter().enumerate() {
-                let item = StanceItem::new(article, text, pair, found.get(i));
-                match pair.0.kind {
+            for (i, gold) in gold.iter().enumerate() {
+                let item = StanceItem::new(article, text, gold, found.get(i));
+                match gold.kind {
                     StanceKind::Claim => self.claims.push(item),
                     StanceKind::Entity => self.targets.push(item),
                 }
             }
         }
         if let (Some(reference), Some(found)) = (&truth.summary, &answer.summary) {
-            self.summaries.push(summary_item(article, &truth.article.text, reference, &found.text));
+            self.summaries.push(SummaryItem::new(article, &truth.article.text, reference, &found.text));
         }
     }
 
@@ -178,46 +97,20 @@ impl Answers {
     }
 }
 
-/// Sets that do not tell two labels apart write both, as `neutral|unrelated`: either is right.
-fn alternative<'a>(truth: &'a str, found: &str) -> &'a str {
-    truth.split('|').find(|label| *label == found).or(truth.split('|').next()).unwrap_or(truth)
-}
-
-fn summary_item(article: usize, text: &str, reference: &str, summary: &str) -> SummaryItem {
-    let (raw, light) = (tokens(reference, Form::Raw), tokens(reference, Form::Light));
-    let (ours, ours_light) = (tokens(summary, Form::Raw), tokens(summary, Form::Light));
-    let length = summary.split_whitespace().count();
-    let sentences = baselines::split(text);
-    let against = |other: &str| rouge_n(&tokens(other, Form::Raw), &raw, 1).f1;
-    SummaryItem {
-        article,
-        ours: [
-            rouge_n(&ours, &raw, 1),
-            rouge_n(&ours, &raw, 2),
-            rouge_l(&ours, &raw),
-            rouge_n(&ours_light, &light, 1),
-            rouge_n(&ours_light, &light, 2),
-        ],
-        lead: against(&baselines::lead(text, length)),
-        random: against(&baselines::random_sentences(&sentences, length, article as u64)),
-        oracle: against(&baselines::oracle(&sentences, &raw, length.max(baselines::ORACLE_WORDS))),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Article, Entity, StanceScores};
+    use crate::data::labelled::GoldStance;
+    use crate::data::{Article, Entity, Stance, StanceScores};
 
     #[test]
     fn a_stance_without_an_answer_is_missed() {
-        let target = Target { text: "روسيا".into(), kind: StanceKind::Entity };
+        let gold = |label: &str| Some(vec![GoldStance { target: "روسيا".into(), kind: StanceKind::Entity, label: label.into() }]);
         let scores = StanceScores { favor: 0.7, ..StanceScores::default() };
         let answer = Stance { target: "روسيا".into(), kind: StanceKind::Entity, label: "favor".into(), scores, evidence: None };
         let mut answers = Answers::default();
         for (text, label, found) in [("نص", "favor", vec![answer]), ("", "favor", vec![]), ("", "unrelated", vec![])] {
-            let truth =
-                Labelled { article: Article::new(text), stance: Some(vec![(target.clone(), label.to_string())]), ..Labelled::default() };
+            let truth = Labelled { article: Article::new(text), stance: gold(label), ..Labelled::default() };
             answers.add(&truth, &Analysis { stance: Some(found), ..Analysis::default() });
         }
         let rows = answers.rows();
@@ -227,7 +120,7 @@ mod tests {
         assert!(of(" F1").is_none() && of("favor F1").is_some());
         assert!(of("calibration error").is_some_and(|(_, error)| (error - 0.3).abs() < 1e-6), "what is not said has no probability");
         assert!(answers.main_rows(|_| true).iter().any(|r| r.items == 3));
-        answers.add(&Labelled { stance: Some(vec![(target, "favor".into())]), ..Labelled::default() }, &Analysis::default());
+        answers.add(&Labelled { stance: gold("favor"), ..Labelled::default() }, &Analysis::default());
         assert_eq!(answers.targets.len(), 3, "a model without the head is not asked");
     }
 
@@ -235,8 +128,8 @@ mod tests {
     fn rows_of_a_table_that_ask_of_one_text_are_one_article() {
         let mut answers = Answers::default();
         for (text, target) in [("نص", "روسيا"), ("آخر", "روسيا"), ("نص", "مصر")] {
-            let target = Target { text: target.into(), kind: StanceKind::Entity };
-            let truth = Labelled { article: Article::new(text), stance: Some(vec![(target, "favor".into())]), ..Labelled::default() };
+            let gold = GoldStance { target: target.into(), kind: StanceKind::Entity, label: "favor".into() };
+            let truth = Labelled { article: Article::new(text), stance: Some(vec![gold]), ..Labelled::default() };
             answers.add(&truth, &Analysis { stance: Some(Vec::new()), ..Analysis::default() });
         }
         assert_eq!(answers.targets.iter().map(|i| (i.article, i.text)).collect::<Vec<_>>(), [(0, 0), (1, 1), (2, 0)]);

@@ -2,8 +2,9 @@
 #![allow(unsafe_code)] // calls of the same safe loop compiled for other instruction sets
 
 use super::memory::Aligned;
+use super::operands::{Input, Out, Rows, Target};
 use super::packed::Packed;
-use super::product::{After, Aside, Input, Operand, Out, Ready, Rows, Target, panels, product};
+use super::product::{After, Aside, Operand, Ready, panels, product};
 use super::rows::{bf16_of, dispatch, exp, exp2_coarse, fold};
 use super::{Isa, Kernel, Precision};
 

@@ -1,7 +1,8 @@
 //! Micro-kernels of AVX2: tiles of six rows and two vectors of columns.
 #![allow(unsafe_code)] // vector intrinsics on raw pointers; each panel function asserts what its tiles read
 
-use super::product::{Columns, Panel, Quantised, Rows, cover};
+use super::operands::Rows;
+use super::product::{Columns, Panel, Quantised, cover};
 use std::arch::x86_64::*;
 
 const WIDTH: usize = 16;

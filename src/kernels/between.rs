@@ -2,7 +2,7 @@
 
 use super::Kernel;
 use super::memory::Aligned;
-use super::product::{Input, Out, Rows, Target};
+use super::operands::{Input, Out, Rows, Target};
 
 /// Rows between two products: in bf16 where the second would round them to that or to less, else in f32.
 #[derive(Debug)]

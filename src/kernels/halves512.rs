@@ -5,7 +5,7 @@
 //! The instructions take numbers too small for f32's exponent for 0; the twins round them.
 #![allow(unsafe_code)] // vector intrinsics on raw pointers; each door asserts what its loop reads and writes
 
-use super::product::{Input, Rows, fits};
+use super::operands::{Input, Rows, fits};
 use super::rows::{COARSE, COARSE_END};
 use std::arch::x86_64::*;
 use std::mem::transmute;

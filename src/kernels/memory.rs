@@ -32,13 +32,6 @@ impl<T> Default for Aligned<T> {
 }
 
 impl<T: Plain> Aligned<T> {
-    /// `length` zeros.
-    pub fn zeros(length: usize) -> Self {
-        let mut out = Self::default();
-        out.resize(length);
-        out
-    }
-
     /// Change the length. What stood there stays or is left over from an earlier use; new memory is zero.
     pub fn resize(&mut self, length: usize) {
         let lines = length.checked_mul(size_of::<T>()).expect("more numbers than memory has").div_ceil(64);
@@ -72,11 +65,14 @@ mod tests {
 
     #[test]
     fn starts_on_a_line_and_keeps_its_numbers() {
-        let mut numbers = Aligned::<u16>::zeros(3);
+        let mut numbers = Aligned::<u16>::default();
+        numbers.resize(3);
         numbers[2] = 7;
         numbers.resize(1000);
         assert_eq!(numbers.as_ptr() as usize % 64, 0);
         assert_eq!((numbers[2], numbers[999], numbers.len()), (7, 0, 1000));
-        assert!(Aligned::<f32>::zeros(0).is_empty());
+        let mut none = Aligned::<f32>::default();
+        none.resize(0);
+        assert!(none.is_empty());
     }
 }

@@ -23,7 +23,9 @@ mod mapped;
 mod memory;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod operands;
 mod packed;
+#[cfg(feature = "cli")]
 mod peak;
 mod portable;
 mod product;
@@ -33,9 +35,11 @@ pub use attention::{Head, Scratch, attend};
 pub use between::Between;
 pub use mapped::Mapped;
 pub use memory::Aligned;
+pub use operands::{Input, Out, Rows, Target};
 pub use packed::Packed;
+#[cfg(feature = "cli")] // for `mujaz bench` alone
 pub use peak::peak;
-pub use product::{After, Input, Operand, Out, Rows, Target, product};
+pub use product::{After, Operand, product};
 pub use rows::{Norm, add_layer_norm};
 
 use std::fmt;

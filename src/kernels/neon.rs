@@ -4,7 +4,8 @@
 //! stable names in the standard library; they are single instructions, written by hand.
 #![allow(unsafe_code)] // vector intrinsics and assembly on raw pointers; each panel function asserts what its tiles read
 
-use super::product::{Columns, Panel, Quantised, Rows, cover};
+use super::operands::Rows;
+use super::product::{Columns, Panel, Quantised, cover};
 use std::arch::aarch64::*;
 use std::arch::asm;
 

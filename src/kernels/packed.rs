@@ -2,7 +2,7 @@
 #![allow(unsafe_code)] // calls of the same safe loops compiled for other instruction sets
 
 use super::memory::Aligned;
-use super::product::{Input, Rows};
+use super::operands::{Input, Rows};
 use super::rows::{Half, ROUND, dispatch, poison, round_row};
 use super::{Isa, Kernel, Precision};
 

@@ -1,6 +1,7 @@
 //! The twin of every kernel in plain Rust.
 
-use super::product::{Columns, Panel, Quantised, Rows};
+use super::operands::Rows;
+use super::product::{Columns, Panel, Quantised};
 use super::rows::bf16_to_f32;
 
 /// Columns of a panel.

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)] // calls of the same safe loop compiled for other instruction sets
 
 use super::memory::Aligned;
-use super::product::Rows;
+use super::operands::Rows;
 use super::{Isa, Kernel};
 
 /// Compile one safe loop for each instruction set and pick at run time. The loops use no intrinsics; their constant

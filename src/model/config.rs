@@ -1,5 +1,6 @@
 //! `config.json`: a Hugging Face BERT configuration with one `mujaz` object.
 
+use crate::data::STANCES;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -251,9 +252,6 @@ pub struct WordConfig {
     /// Sentences behind the best one need at least this mean.
     pub further: f32,
 }
-
-/// The stances, in any order.
-pub(crate) const STANCES: [&str; 4] = ["favor", "against", "neutral", "unrelated"];
 
 impl HeadsConfig {
     /// What would give wrong answers in silence.

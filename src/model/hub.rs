@@ -29,7 +29,7 @@ impl HubModel {
         self.offline = true;
     }
 
-    /// The folder of the model: the cached one, else fetched first.
+    /// The folder of the model: the cached one, else fetched first. An error where it is not cached and cannot be fetched, or may not.
     pub fn folder(&self) -> Result<PathBuf> {
         match self.cached() {
             Some(folder) => Ok(folder),

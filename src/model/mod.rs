@@ -1,21 +1,22 @@
 //! The model: configuration, weights, tokenizer, encoder and heads, from the binary, a folder or a hub.
 
 pub mod config;
-pub mod cpu;
-pub mod heads;
-pub mod hub;
-pub mod source;
-pub mod tensor;
-pub mod tokenizer;
-pub mod weights;
+pub(crate) mod cpu;
+pub(crate) mod heads;
+mod hub;
+mod source;
+mod tensor;
+mod tokenizer;
+pub(crate) mod weights;
 
+pub use crate::kernels::{Kernel, Mapped, Precision};
 pub use config::Config;
-pub use heads::{CutWords, Heads, sigmoid};
-pub use source::Source;
-pub use tokenizer::Tokenizer;
+pub(crate) use heads::{CutWords, Heads, sigmoid};
+pub use hub::HubModel;
+pub use source::{Files, Source};
+pub use tokenizer::{SpecialIds, Tokenizer};
 
 use crate::error::{Error, Result};
-use crate::kernels::{Kernel, Mapped, Precision};
 use std::sync::{Arc, OnceLock};
 
 /// One row of input: `ids` and `types` (0 to 3) of the same length.
@@ -96,6 +97,7 @@ pub struct Model {
     /// Pieces to hidden states.
     pub encoder: Box<dyn Encoder>,
     /// Hidden states to logits.
+    #[doc(hidden)] // tests compare it with PyTorch
     pub heads: Heads,
     /// What multiplies on the CPU; `None` where candle does.
     pub kernel: Option<Kernel>,

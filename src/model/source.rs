@@ -40,7 +40,7 @@ impl Source {
         folder.iter().flat_map(|folder| FILES.map(|file| folder.join(file))).collect()
     }
 
-    /// Map the files of the model.
+    /// Map the files of the model; those of a hub are fetched first where they are not cached. A file that is missing is an error.
     pub fn open(&self) -> Result<Files> {
         match self {
             Self::Bundled => Ok(Files {

@@ -26,7 +26,8 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// Parse `tokenizer.json`. Its normaliser is left out where `config` says that it is ours.
+    /// Parse `tokenizer.json`; `model` names the folder in messages. One that cannot be read, or lacks a special piece, is an error.
+    /// Its normaliser is left out where `config` says that it is ours.
     pub fn load(bytes: &[u8], config: &Config, model: &str) -> Result<Self> {
         let mut inner = tokenizers::Tokenizer::from_bytes(bytes).map_err(|e| Error::model(model, format!("tokenizer.json: {e}")))?;
         let mujaz = config.mujaz()?;

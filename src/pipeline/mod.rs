@@ -1,7 +1,4 @@
-//! From a stream of records to a stream of analyses: batches, workers, order.
+//! From an article to rows of input: documents with their windows, and which rows go through the encoder together.
 
 pub mod document;
 pub mod plan;
-pub mod run;
-
-pub use run::{INTERNAL_ERROR, Outcome, run, workers};

@@ -12,7 +12,7 @@ use serde::Serialize;
 pub struct Scores {
     /// Name or folder.
     pub model: String,
-    /// Articles.
+    /// Articles of the data.
     pub articles: usize,
     /// The table.
     pub rows: Vec<Row>,

@@ -12,7 +12,7 @@ use std::io::{self, Write};
 const PAGE: &str = include_str!("page.html");
 const DATA: &str = "@@DATA@@";
 
-/// Writes a page record by record.
+/// Writes a page record by record. Until [`PageWriter::finish`] it is not whole.
 pub struct PageWriter<W: Write> {
     out: W,
     first: bool,

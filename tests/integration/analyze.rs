@@ -1,7 +1,7 @@
 //! `mujaz analyze` as a user runs it.
 
 use crate::{ids, mujaz, records, repo, tiny};
-use mujaz::kernels::{Kernel, Precision};
+use mujaz::model::{Kernel, Precision};
 use std::fs;
 use std::io::Write;
 use std::process::Stdio;

@@ -2,9 +2,8 @@
 
 use crate::repo;
 use mujaz::data::StanceKind;
-use mujaz::kernels::{Kernel, Precision};
-use mujaz::model::cpu::CpuEncoder;
-use mujaz::model::{Device, Encoder, Model, Sequence, Source};
+use mujaz::inside::{CpuEncoder, Weights};
+use mujaz::model::{Device, Encoder, Kernel, Model, Precision, Sequence, Source};
 use serde::Deserialize;
 use std::path::Path;
 
@@ -114,7 +113,7 @@ fn check(name: &str, source: &Source, rows: &[Row], numbers: usize) {
     println!("{name}: candle differs from PyTorch by {hidden:.1e} (hidden states), {heads:.1e} (heads)");
     assert!(hidden < TOLERANCE && heads < TOLERANCE);
     let files = source.open().unwrap();
-    let weights = || mujaz::model::weights::Weights::parse(&files.weights, name).unwrap();
+    let weights = || Weights::parse(&files.weights, name).unwrap();
     let adapter = candle.config.mujaz().unwrap().heads.stance.as_ref().unwrap().adapter.clone();
     for kernel in Kernel::available() {
         let encoder = CpuEncoder::load(&weights(), &candle.config, kernel).unwrap();

@@ -1,8 +1,7 @@
 //! What must hold whatever the model says: offsets, batches, windows, summaries.
 
 use crate::repo;
-use mujaz::kernels::Kernel;
-use mujaz::model::{Device, Source};
+use mujaz::model::{Device, Kernel, Source};
 use mujaz::text::normalise::char_slice;
 use mujaz::{Analysis, Analyzer, Article, Options};
 use proptest::prelude::*;
@@ -100,7 +99,7 @@ fn a_long_article_gives_the_same_on_one_thread_and_on_several() {
 fn entities_that_are_named_are_read_off_their_mentions() {
     let entity = |text: &str| mujaz::analyzer::target(text, mujaz::data::StanceKind::Entity);
     let claim = mujaz::analyzer::target("هدنة في حلب", mujaz::data::StanceKind::Claim);
-    let asked = |targets: Vec<mujaz::tasks::stance::Target>, tasks| {
+    let asked = |targets: Vec<mujaz::Target>, tasks| {
         let source = Source::Folder(repo("tests/fixtures/tiny-bert"));
         Analyzer::load(&source, &Device::Cpu, Options { targets, tasks, ..Options::default() }).unwrap()
     };

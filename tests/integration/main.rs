@@ -10,6 +10,7 @@ mod formats;
 mod golden;
 mod hub;
 mod invariants;
+mod layers;
 mod measures;
 mod outputs;
 mod page;

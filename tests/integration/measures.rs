@@ -1,10 +1,11 @@
 //! The measures against seqeval, scikit-learn and rouge-score (`scripts/make_measures.py`).
 
 use crate::repo;
+use mujaz::data::spans::{Policy, spans_of};
 use mujaz::eval::Counts;
 use mujaz::eval::labels::{macro_f1, mean, per_label_of_sets};
 use mujaz::eval::rouge::{Form, Rouge, rouge_l, rouge_n, tokens};
-use mujaz::eval::spans::{Policy, spans_of, strict};
+use mujaz::eval::spans::strict;
 use serde::Deserialize;
 
 #[derive(Deserialize)]

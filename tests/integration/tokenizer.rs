@@ -1,14 +1,12 @@
 //! The same pieces in Python and Rust, through our own normaliser and words.
 
 use crate::repo;
-use mujaz::Article;
 use mujaz::data::StanceKind;
+use mujaz::inside::{Body, Document, Reading, mentions};
 use mujaz::model::{Config, Tokenizer};
-use mujaz::pipeline::document::Document;
-use mujaz::tasks::mentions::mentions;
-use mujaz::tasks::stance::{Body, Reading, Target};
 use mujaz::text::normalise::char_slice;
 use mujaz::text::{Normalized, sentences, words};
+use mujaz::{Article, Target};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 

@@ -18,7 +18,7 @@ const LARGEST_GROUP: usize = 256;
 /// How the reason of a record begins that was read, but not analysed.
 pub const INTERNAL_ERROR: &str = "an internal error";
 
-/// A pool of worker threads, to load a model and to [`run`] in.
+/// A pool of so many worker threads, one at least, to load a model and to [`run`] in. An error where the system gives none.
 pub fn workers(threads: usize) -> Result<ThreadPool> {
     ThreadPoolBuilder::new().num_threads(threads.max(1)).build().map_err(Error::threads)
 }
