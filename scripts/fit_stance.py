@@ -2,7 +2,8 @@
 """Train stance toward claims (and entities that an article does not name) alone: the head, and a low-rank change of the
 encoder that passes with a target use and no other pass does. All else of the model stays as it is.
 
-With --altered it first reads headlines of alter_titles.py or alter_details.py, and learns to tell which of their words the article belies.
+Where `wrong` of a stance says which words of a claim the article belies, it learns to find them too. With --altered it first reads
+headlines of alter_titles.py or alter_details.py.
 Prints dev scores before and after, keeps checkpoints, resumes, and writes the model with its adapter. Calibrate afterwards.
 
     python scripts/fit_stance.py --model work/model --data work/data --out work/stance --minutes 40
@@ -18,22 +19,26 @@ import torch
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
-from finetune import check_data, endless, evaluate, stance_loss, stance_states
+from finetune import check_data, endless, evaluate, stance_states
 from mujaz_train import batches
 from mujaz_train.corpus import read_jsonl, weight_of
 from mujaz_train.model import load
 
 
-def altered_loss(model, detail, encoder, records, device, rng):
-    """That of the claims, and that of each of their pieces: whether it is of a word that was altered."""
+def claims_loss(model, detail, encoder, records, device, rng):
+    """That of the labels and, where it is known which words of a claim the article belies, that of each of its pieces."""
     loss, _, hidden = stance_states(model, encoder, records, device, rng, True)
     wrong, kept = torch.zeros(hidden.shape[:2]), torch.zeros(hidden.shape[:2], dtype=torch.bool)
     for i, record in enumerate(records):
         stance = record["stance"][0]
+        if "wrong" not in stance:
+            continue
         _, spans, owners = encoder.part(stance["target"])
         places = owners[: encoder.stance_window // 2]
         kept[i, 2 : 2 + len(places)] = True
         wrong[i, 2 : 2 + len(places)] = torch.tensor([any(spans[w][0] < b and a < spans[w][1] for a, b in stance["wrong"]) for w in places]).float()
+    if not kept.any():
+        return loss
     logits = detail(hidden).squeeze(-1)[kept.to(device)]
     return loss + nn.functional.binary_cross_entropy_with_logits(logits, wrong[kept].to(device), pos_weight=torch.tensor(3.0, device=device))
 
@@ -43,6 +48,7 @@ def main():
     parser.add_argument("--model", type=Path, required=True, help="model folder of finetune.py")
     parser.add_argument("--data", type=Path, required=True, help="folder of stance.train.jsonl and stance.dev.jsonl")
     parser.add_argument("--out", type=Path, required=True, help="model folder to write, with the checkpoint")
+    parser.add_argument("--detail", type=Path, help="checkpoint of the run that made --model: the layer that finds wrong words, which a model leaves out")
     parser.add_argument("--rank", type=int, default=8, help="of the change, where the model has none yet")
     parser.add_argument("--minutes", type=float, default=40, help="training time of this and earlier runs together")
     parser.add_argument("--altered", type=Path, help="headlines of alter_titles.py or alter_details.py, read first")
@@ -50,6 +56,7 @@ def main():
     parser.add_argument("--altered-share", type=float, default=1.0, help="of the batches in these minutes; the others are of --data")
     parser.add_argument("--words", default=str(batches.PASSAGE_WORDS["claim"]), metavar="N,…", help="words that a claim is read with; each batch draws one")
     parser.add_argument("--weights", default="", metavar="NAME=WEIGHT,…", help="for records whose source has the name in it, beside 1")
+    parser.add_argument("--shares", default="", metavar="NAME=SHARE,…", help="of the records whose source has the name in it that are read at all")
     parser.add_argument("--tokens", type=int, default=4096, help="pieces of a batch, padding counted")
     parser.add_argument("--lr", type=float, default=1e-3, help="of the change")
     parser.add_argument("--head-lr", type=float, default=3e-4)
@@ -68,12 +75,16 @@ def main():
     train, dev = ({"stance": list(read_jsonl(args.data / f"stance.{split}.jsonl"))} for split in ("train", "dev"))
     check_data(train)
     check_data(dev)
-    weight = weight_of(args.weights)
+    weight, share = weight_of(args.weights), weight_of(args.shares)
+    draw = random.Random(args.seed)
+    train["stance"] = [record for record in train["stance"] if draw.random() < share(record["source"])]
     for record in train["stance"]:
         record["weight"] = record.get("weight", 1.0) * weight(record["source"])
     model.requires_grad_(False)
     head = model.heads["stance"]
     detail = nn.Linear(model.encoder.config.hidden_size, 1).to(args.device)
+    if args.detail:
+        detail.load_state_dict(torch.load(args.detail, map_location=args.device)["detail"])
     changes = list(head.adapter.requires_grad_().parameters())
     layers = [p for part in (head.dense, head.claim, head.entity, detail) for p in part.requires_grad_().parameters()]
     optimizer = torch.optim.AdamW([{"params": changes, "top": args.lr}, {"params": layers, "top": args.head_lr}], weight_decay=0.01, betas=(0.9, 0.98))
@@ -103,10 +114,7 @@ def main():
         batches.PASSAGE_WORDS["claim"] = rng.choice(lengths)
         first = first and rng.random() < args.altered_share
         with autocast():
-            if first:
-                loss = altered_loss(model, detail, encoder, next(altered), args.device, rng)
-            else:
-                loss, _ = stance_loss(model, encoder, next(stream), args.device, rng, True)
+            loss = claims_loss(model, detail, encoder, next(altered if first else stream), args.device, rng)
         batches.PASSAGE_WORDS["claim"] = read_with
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -32,6 +32,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from mujaz_train import corpus, text
 from mujaz_train.tokenizer import normalizer
+from mujaz_train.twins import mark_twins
 
 TYPES = {"PERS": "PER", "PER": "PER", "LOC": "LOC", "ORG": "ORG", "MISC": "MISC", "MIS": "MISC"}
 TOPICS = """culture crime disaster economy education environment health human_interest labour lifestyle politics
@@ -740,7 +741,7 @@ def main():
         if task == "stance":
             write(args.out, "mentions", mentions_of(train + marked_train), mentions_of(dev + whole_dev))
         if task == "stance":
-            own = pairs_of(marked_train) + altered([r for r in marked_train if "entities" in r], random.Random(7))
+            own = mark_twins(pairs_of(marked_train) + altered([r for r in marked_train if "entities" in r], random.Random(7)))
         else:
             own = [r for r in marked_train if task in r]
         train, dev = train + own * ANNOTATED_REPEATS[task], dev + (marked_dev if task == "stance" else whole_dev)
