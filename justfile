@@ -32,7 +32,7 @@ snapshots:
 fixtures:
     {{python}} scripts/make_fixtures.py
 
-# The bundled model from nothing: about eight hours on two cores (see docs/experiments.md; labels-claims.jsonl came after revision 10)
+# The bundled model from nothing: about eight hours on two cores (see docs/experiments.md; labels-claims.jsonl came after revision 10, and the first minutes of stance3 read them twice as often)
 model:
     {{python}} scripts/build_base.py --data {{data}} --out {{work}}/base --vocab-size 12000 --layers 0-7
     {{python}} scripts/pretrain.py --base {{work}}/base --data {{data}} --out {{work}}/pretrained --pack-tokens 40000000 --minutes 58
@@ -58,7 +58,11 @@ model:
     {{python}} scripts/fit_stance.py --model {{work}}/model --data {{work}}/data --out {{work}}/stance --rank 16 --altered {{work}}/data/altered.train.jsonl --altered-minutes 30 --minutes 62 --seed 41
     {{python}} scripts/alter_details.py --data {{data}} --dev {{work}}/data --out {{work}}/data/details.train.jsonl
     {{python}} scripts/fit_stance.py --model {{work}}/stance --data {{work}}/data --out {{work}}/stance2 --altered {{work}}/data/details.train.jsonl --altered-minutes 50 --altered-share 0.7 --words 50,70,100 --weights annotated=1.5 --minutes 74 --lr 8e-4 --seed 52
-    {{python}} scripts/fit_summaries.py --model {{work}}/stance2 --data {{work}}/data --out {{work}}/model --revision 10
+    {{python}} scripts/fit_stance.py --model {{work}}/stance2 --data {{work}}/data --out {{work}}/stance3 --altered {{work}}/data/details.train.jsonl --altered-minutes 62 --altered-share 0.7 --words 50,70,100 --weights annotated=1.5 --minutes 103 --lr 8e-4 --seed 61
+    {{python}} scripts/fit_stance.py --model {{work}}/stance3 --detail {{work}}/stance3/checkpoint.pt --data {{work}}/data --out {{work}}/stance4 --altered {{work}}/data/details.train.jsonl --altered-minutes 66 --altered-share 0.1 --words 70,100,100 --shares ans=0.6,arabicstancex=0.25,exaasc=0.25,fignews=0.25,plain=0.3 --minutes 76 --lr 8e-4 --seed 71
+    {{python}} scripts/graft.py --tuned {{work}}/stance4 --before {{work}}/stance4 --after {{work}}/stance2 --share 0.25 --out {{work}}/stance5
+    {{python}} scripts/fit_mentions.py --model {{work}}/stance5 --data {{work}}/data --out {{work}}/mentions --weights annotated=2
+    {{python}} scripts/fit_summaries.py --model {{work}}/mentions --data {{work}}/data --out {{work}}/model --revision 11
     {{python}} scripts/calibrate.py --model {{work}}/model --data {{work}}/data
 
 # Put the trained model into the program
