@@ -1,8 +1,8 @@
 //! Summaries by deletion: which words of an article's opening stay, as a chain of three states.
 
 use super::chain::{Step, decode};
+use super::gaps::Gap;
 use super::summary::marker;
-use super::tidy::tidy;
 use crate::model::CutWords;
 use crate::model::config::CutConfig;
 use crate::pipeline::document::Document;
@@ -45,15 +45,8 @@ const THAT: [&str; 12] = ["أن", "إن", "ان", "بأن", "أنه", "إنه", 
 /// Words and marks from one of [`THAT`] to where its clause may end.
 const CLAUSE: usize = 7;
 
-/// Marks that end a sentence.
-const STOPS: [&str; 3] = [".", "؟", "!"];
-/// Last words of a sentence that are not worth a cut where they go on with a list.
-const FEW: usize = 2;
 /// Most searches for states without a gap that is refused; then sentences are taken whole.
 const SEARCHES: usize = 10;
-/// Words of a gap beyond which its length tells no more.
-const LONG_GAP: usize = 30;
-
 /// Whether the source of what was said is named from `word` on, before `next`.
 fn names_source(word: &str, next: &str) -> bool {
     SOURCE.contains(&word) || SOURCE_PAIRS.iter().any(|pair| pair.split_once(' ') == Some((word, next)))
@@ -73,27 +66,27 @@ pub struct Word<'d> {
     /// Its number in the document.
     pub number: usize,
     /// Itself, normalised.
-    text: &'d str,
+    pub(super) text: &'d str,
     /// The number of its sentence, from 0.
     pub sentence: usize,
     /// Whether a summary may have it: words of asides go.
-    free: bool,
+    pub(super) free: bool,
     /// Whether white space or another sentence stands before it.
-    apart: bool,
+    pub(super) apart: bool,
     /// Whether a summary may begin with it or a sentence of a summary: the first word of a sentence, asides left out.
-    opens: bool,
+    pub(super) opens: bool,
     /// Whether a part may end with it.
-    ends: bool,
+    pub(super) ends: bool,
     /// Whether it is one of [`THAT`].
-    that: bool,
+    pub(super) that: bool,
     /// Whether it is the first of its sentence.
-    first: bool,
+    pub(super) first: bool,
     /// Whether it is a mark.
-    mark: bool,
+    pub(super) mark: bool,
     /// Whether the source of what stands before it is named from here on.
-    source: bool,
+    pub(super) source: bool,
     /// Whether it goes on with a name, which stays or goes as a whole.
-    inside: bool,
+    pub(super) inside: bool,
 }
 
 /// The words of an article's first sentences.
@@ -101,16 +94,6 @@ pub struct Word<'d> {
 pub struct Opening<'d> {
     /// In order.
     pub words: Vec<Word<'d>>,
-}
-
-/// Words of an opening that go between two that are written, or before the first or behind the last of these.
-#[derive(Debug)]
-struct Gap {
-    /// The last word before it that is written.
-    before: Option<usize>,
-    words: Range<usize>,
-    /// The first word behind it that is written.
-    behind: Option<usize>,
 }
 
 impl<'d> Opening<'d> {
@@ -188,95 +171,6 @@ impl<'d> Opening<'d> {
         Some(self.runs(&written).into_iter().map(|run| word(run.start).start..word(run.end - 1).end).collect())
     }
 
-    /// Let the last sentence end with its stop, and with the last of the things it names («أو خارجها»). After the search: heads that
-    /// refuse gaps have learnt of last ones that hold them.
-    fn close(&self, written: &mut [bool]) {
-        let end = written.iter().rposition(|&stays| stays).map_or(0, |word| word + 1);
-        let sentence = end.checked_sub(1).map(|word| self.words[word].sentence);
-        let rest = self.words[end..].iter().take_while(|word| Some(word.sentence) == sentence && word.free);
-        let spoken: Vec<usize> = rest.enumerate().filter(|(_, word)| !word.mark).map(|(at, _)| end + at).collect();
-        let other = |word: usize| matches!(self.words[word].text, "أو" | "أم") || self.words[word].text.starts_with('و');
-        if let [first, .., last] | [first @ last] = spoken[..]
-            && spoken.len() <= FEW
-            && first == end
-            && other(first)
-        {
-            written[first..=last].fill(true);
-        }
-        let Some(last) = written.iter().rposition(|&stays| stays).map(|word| self.words[word].sentence) else { return };
-        if let Some(stop) = self.words.iter().rposition(|word| word.sentence == last && word.free && STOPS.contains(&word.text)) {
-            written[stop] |= self.words.get(stop + 1).is_none_or(|next| next.sentence != last);
-        }
-    }
-
-    /// Runs of words of one sentence that are `kept`.
-    fn runs(&self, kept: &[bool]) -> Vec<Range<usize>> {
-        let words: Vec<usize> = (0..kept.len()).collect();
-        let together = |&a: &usize, &b: &usize| kept[a] && kept[b] && self.words[a].sentence == self.words[b].sentence;
-        words.chunk_by(together).filter(|run| kept[run[0]]).map(|run| run[0]..run[run.len() - 1] + 1).collect()
-    }
-
-    /// The words that are written where `kept` stay: with marks between words that stay side by side, and without those that are
-    /// loose, unless they are so in the whole sentence; behind an odd number of commas the next one stays, for it closes what
-    /// another one opened.
-    fn written(&self, kept: &[bool]) -> Vec<bool> {
-        let mut kept = kept.to_vec();
-        let mut before: Option<usize> = None;
-        for word in (0..kept.len()).filter(|&word| kept[word]).collect::<Vec<_>>() {
-            if let Some(before) = before.filter(|&before| self.words[before].sentence == self.words[word].sentence)
-                && self.words[before + 1..word].iter().all(|between| between.mark && between.free)
-            {
-                kept[before..word].fill(true);
-            }
-            before = Some(word);
-        }
-        let whole = self.tidied(&vec![true; kept.len()]);
-        let mut out = self.tidied(&kept);
-        let within = |out: &[bool], word: usize| word > 0 && word + 1 < kept.len() && out[word - 1] && out[word + 1];
-        let loose: Vec<usize> = (0..kept.len()).filter(|&word| kept[word] && !whole[word] && within(&out, word)).collect();
-        loose.into_iter().for_each(|word| out[word] = true);
-        let comma = |word: usize| self.words[word].mark && ["،", ","].contains(&self.words[word].text);
-        let mut commas = 0;
-        for word in 0..out.len() {
-            commas = if self.words[word].first { 0 } else { commas };
-            let later = || {
-                (word + 1..out.len()).take_while(|&other| self.words[other].sentence == self.words[word].sentence).any(|other| out[other])
-            };
-            if comma(word) && self.words[word].free && !out[word] && commas % 2 == 1 && out[word - 1] && later() {
-                out[word] = true;
-            }
-            commas += usize::from(comma(word) && out[word]);
-        }
-        // The stop of a sentence stays where another one follows.
-        for word in 0..out.len() {
-            let (own, ends) = (&self.words[word], self.words.get(word + 1).is_some_and(|next| next.sentence != self.words[word].sentence));
-            let some = |same: bool| {
-                (0..out.len()).any(|other| out[other] && if same { self.words[other].sentence == own.sentence } else { other > word })
-            };
-            if ends && own.free && STOPS.contains(&own.text) && some(true) && some(false) {
-                out[word] = true;
-            }
-        }
-        out
-    }
-
-    /// The words that are kept, without loose marks.
-    fn tidied(&self, kept: &[bool]) -> Vec<bool> {
-        let mut out = vec![false; kept.len()];
-        for part in self.runs(kept) {
-            for run in tidy(&self.words[part.clone()].iter().map(|word| (word.text, word.mark)).collect::<Vec<_>>()) {
-                out[part.start + run.start..part.start + run.end].fill(true);
-            }
-        }
-        out
-    }
-
-    /// The sentence that loses its source in a gap, if one does.
-    fn unsourced(&self, gap: &Gap) -> Option<usize> {
-        let sentence = self.words[gap.before?].sentence;
-        gap.words.clone().any(|word| self.words[word].source && self.words[word].sentence == sentence).then_some(sentence)
-    }
-
     /// Which words are written: those of the best states none of whose gaps is `refused` or takes a source away. What is refused
     /// is closed, a sentence that would lose its source ends nowhere but at its end, and the search goes on.
     fn keep(&self, logits: &[f32], config: &CutConfig, limit: usize, refused: impl Fn(&[Gap]) -> Vec<bool>) -> Option<Vec<bool>> {
@@ -307,53 +201,6 @@ impl<'d> Opening<'d> {
             }
         }
         None
-    }
-
-    /// The gaps between words that are `written`: before the first and behind the last those of its sentence alone, and none of
-    /// marks or of words that go by themselves.
-    fn gaps(&self, written: &[bool]) -> Vec<Gap> {
-        let mut out = Vec::new();
-        let mut before: Option<usize> = None;
-        let sentence = |word: usize| self.words[word].sentence;
-        let ends = (0..written.len()).filter(|&word| written[word]).map(Some).chain([None]);
-        for behind in ends {
-            let mut words = before.map_or(0, |before| before + 1)..behind.unwrap_or(written.len());
-            match (before, behind) {
-                (None, Some(behind)) => words.start = words.clone().find(|&word| sentence(word) == sentence(behind)).unwrap_or(behind),
-                (Some(before), None) => words.end = words.clone().find(|&word| sentence(word) != sentence(before)).unwrap_or(words.end),
-                _ => {}
-            }
-            let own = &self.words[words.clone()];
-            if own.iter().any(|word| word.free && !word.mark) && (before, behind) != (None, None) {
-                out.push(Gap { before, words, behind });
-            }
-            before = behind;
-        }
-        out
-    }
-
-    /// What is told of a gap, as `scripts/fit_summaries.py` has it: the states of the words on both sides, of its own first
-    /// and last and the mean of its own, `[words, size]`, then flags.
-    fn features(&self, gap: &Gap, states: &[f32], size: usize) -> Vec<f32> {
-        let state = |word: usize| &states[word * size..][..size];
-        let place = |word: Option<usize>| word.map_or_else(|| vec![0.0; size], |word| state(word).to_vec());
-        let (first, last) = (gap.words.start, gap.words.end - 1);
-        let mut mean = vec![0.0; size];
-        gap.words.clone().for_each(|word| mean.iter_mut().zip(state(word)).for_each(|(mean, x)| *mean += x / gap.words.len() as f32));
-        let together = |a: Option<usize>, b: Option<usize>| a.zip(b).is_some_and(|(a, b)| self.words[a].sentence == self.words[b].sentence);
-        let flags = [
-            gap.before.is_none(),
-            gap.behind.is_none(),
-            together(gap.before, Some(first)),
-            together(gap.behind, Some(last)),
-            together(gap.before, gap.behind),
-            gap.before.is_some() && self.words[first].mark,
-            self.words[last].mark,
-        ];
-        let length = gap.words.len().min(LONG_GAP) as f32 / 10.0;
-        let mut out = [place(gap.before), place(Some(first)), place(Some(last)), place(gap.behind), mean].concat();
-        out.extend(flags.map(|flag| f32::from(u8::from(flag))).into_iter().chain([length]));
-        out
     }
 
     /// One step for each word that is free: what goes by itself stands between none of them.
@@ -493,54 +340,6 @@ mod tests {
         same("قال الوزير [ ، مساء اليوم ، ] إن الخطة جاهزة", "قال الوزير إن الخطة جاهزة");
         same("قال زيد [ ، ] إن الخطة جاهزة", "قال زيد ، إن الخطة جاهزة");
         same("وصف الخطة ب ” العدو ” [ أمس ]", "وصف الخطة ب ” العدو ”");
-    }
-
-    #[test]
-    fn names_stay_whole_and_the_last_sentence_keeps_its_stop() -> crate::Result<()> {
-        let model = crate::model::Model::load(&crate::model::Source::Bundled, &crate::model::Device::Cpu, None)?;
-        let mujaz = model.config.mujaz()?;
-        let text = "أدان عبداللطيف بن راشد الزياني الهجوم على المدينة الأخير.";
-        let document = Document::new(&crate::Article::new(text), &model.tokenizer, mujaz);
-        let config =
-            CutConfig { gap: None, bias: 0.0, least: 1, ..mujaz.heads.extract.as_ref().and_then(|e| e.cut.clone()).expect("it cuts") };
-        let written = |inside: &[usize]| {
-            let opening = Opening::new(&document, &[0], &[0], &inside.iter().copied().collect(), &config, |_| true);
-            // Without the end of the name, and without the last word and the stop.
-            let goes = |word: &Word<'_>| matches!(word.text, "بن" | "راشد" | "الزياني" | "الأخير" | ".");
-            let logits = opening.words.iter().flat_map(|word| [if goes(word) { -2.0 } else { 9.0 }, 0.0, 0.0]).collect();
-            let own = CutWords { logits, states: vec![0.0; opening.words.len() * config.size] };
-            let parts = opening.parts(&document, &own, &config, 50, |_| None).unwrap_or_default();
-            parts.into_iter().map(|part| &document.text.text()[part]).collect::<Vec<_>>().join(" ")
-        };
-        assert_eq!(written(&[]), "أدان عبداللطيف الهجوم على المدينة .");
-        assert_eq!(written(&[2, 3, 4]), "أدان عبداللطيف بن راشد الزياني الهجوم على المدينة .");
-        Ok(())
-    }
-
-    #[test]
-    fn the_last_of_a_short_list_stays() -> crate::Result<()> {
-        let model = crate::model::Model::load(&crate::model::Source::Bundled, &crate::model::Device::Cpu, None)?;
-        let mujaz = model.config.mujaz()?;
-        let config =
-            CutConfig { gap: None, bias: 0.0, least: 1, ..mujaz.heads.extract.as_ref().and_then(|e| e.cut.clone()).expect("it cuts") };
-        let written = |kept: &str, rest: &str| {
-            let text = format!("{kept} {rest}.");
-            let document = Document::new(&crate::Article::new(text.clone()), &model.tokenizer, mujaz);
-            let opening = Opening::new(&document, &[0], &[0], &HashSet::new(), &config, |_| true);
-            let stays = kept.split(' ').count();
-            let logits = (0..opening.words.len()).flat_map(|word| [if word < stays { 9.0 } else { -2.0 }, 0.0, 0.0]).collect();
-            let own = CutWords { logits, states: vec![0.0; opening.words.len() * config.size] };
-            let parts = opening.parts(&document, &own, &config, 50, |_| None).unwrap_or_default();
-            parts.into_iter().map(|part| document.text.text()[part].to_string()).collect::<Vec<_>>().join(" ")
-        };
-        let kept = "قتل خمسة جنود داخل المدينة";
-        for rest in ["أو خارجها", "وخارجها", "وريفها الشرقي"] {
-            assert_eq!(written(kept, rest), format!("{kept} {rest}."));
-        }
-        for rest in ["أو خارج حدودها", "ليلة أمس", "الشرقية وريفها"] {
-            assert_ne!(written(kept, rest), format!("{kept} {rest}."), "too long, or no list");
-        }
-        Ok(())
     }
 
     #[test]

@@ -3,6 +3,8 @@
 mod chain;
 pub mod cut;
 pub mod entities;
+mod gaps;
+mod marks;
 pub mod mentions;
 pub mod passages;
 pub mod salience;
