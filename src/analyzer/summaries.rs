@@ -8,6 +8,7 @@ use crate::pipeline::document::{Document, Field};
 use crate::stages::{Clock, Stage};
 use crate::tasks::cut::Opening;
 use crate::tasks::{entities, summary};
+use crate::text::clitics;
 use crate::text::normalise::Original;
 use std::collections::HashSet;
 use std::ops::Range;
@@ -73,7 +74,10 @@ impl Analyzer {
             Some([window.firsts.get(row.clone())?, window.inner.get(row).unwrap_or_default()])
         };
         let inside: HashSet<usize> = names.iter().flat_map(|name| name.words.clone().skip(1)).collect();
-        let opening = Opening::new(document, &summary::pool(document), chosen, &inside, config, |word| state(word).is_some());
+        // Who is only listed («ومحمد») or stands behind a preposition may go.
+        let bare = |word: &usize| clitics::strip(document.word(*word), |_| false) == document.word(*word);
+        let persons: HashSet<usize> = names.iter().filter(|name| name.kind == "PER").map(|name| name.words.start).filter(bare).collect();
+        let opening = Opening::new(document, &summary::pool(document), chosen, &inside, &persons, config, |word| state(word).is_some());
         if !opening.covers(document, chosen) {
             return None;
         }

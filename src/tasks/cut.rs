@@ -7,6 +7,7 @@ use crate::model::CutWords;
 use crate::model::config::CutConfig;
 use crate::pipeline::document::Document;
 use crate::text::asides;
+use crate::text::words::among;
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -41,6 +42,9 @@ const SOURCE_PAIRS: [&str; 16] = [
 /// Words that say what the ones before them announce: no part ends before one, nor within [`CLAUSE`] words behind it, where
 /// what it announces is not yet said. As in `scripts/mujaz_train/text.py`.
 const THAT: [&str; 12] = ["أن", "إن", "ان", "بأن", "أنه", "إنه", "أنها", "إنها", "أنهم", "إنهم", "بأنه", "بأنها"];
+
+/// Titles that want the name of a person behind them: «اعتمد الأمير فيصل بن خالد أمير عسير» is not «اعتمد الأمير أمير عسير».
+const TITLES: &str = "الدكتور الدكتورة المهندس المهندسة الأستاذ الأستاذة الشيخ السيد السيدة الأمير الأميرة الملك الفريق اللواء العميد العقيد";
 
 /// Words and marks from one of [`THAT`] to where its clause may end.
 const CLAUSE: usize = 7;
@@ -98,12 +102,14 @@ pub struct Opening<'d> {
 
 impl<'d> Opening<'d> {
     /// The opening of a document whose sentences with news are `pool`, in order; words of those that are not `chosen` go. It ends
-    /// before the first word that has no `state`; words without pieces are passed over. Words `inside` names go on with them.
+    /// before the first word that has no `state`; words without pieces are passed over. Words `inside` names go on with them,
+    /// `persons` begin one of a person.
     pub fn new(
         document: &'d Document,
         pool: &[usize],
         chosen: &[usize],
         inside: &HashSet<usize>,
+        persons: &HashSet<usize>,
         config: &CutConfig,
         has_state: impl Fn(usize) -> bool,
     ) -> Self {
@@ -130,7 +136,9 @@ impl<'d> Opening<'d> {
                         && !asides.iter().any(|aside| aside.contains(&(number - range.start))),
                     apart: before.is_none_or(|before| before.end != document.words[number].start),
                     opens: first,
-                    ends: !(holds(document.word(number)) || document.word(number) == "أمس" && next == "الأول"),
+                    ends: !(holds(document.word(number))
+                        || document.word(number) == "أمس" && next == "الأول"
+                        || among(TITLES, document.word(number)) && persons.contains(&(number + 1))),
                     that: THAT.contains(&document.word(number)),
                     first,
                     mark: document.words[number].mark,
@@ -343,6 +351,26 @@ mod tests {
     }
 
     #[test]
+    fn a_title_keeps_the_name_behind_it() -> crate::Result<()> {
+        let model = crate::model::Model::load(&crate::model::Source::Bundled, &crate::model::Device::Cpu, None)?;
+        let mujaz = model.config.mujaz()?;
+        let document = Document::new(&crate::Article::new("اعتمد الأمير فيصل أمير منطقة الشمال الخطة الجديدة."), &model.tokenizer, mujaz);
+        let config =
+            CutConfig { gap: None, bias: 0.0, least: 1, ..mujaz.heads.extract.as_ref().and_then(|e| e.cut.clone()).expect("it cuts") };
+        let written = |persons: &[usize]| {
+            let persons = persons.iter().copied().collect();
+            let opening = Opening::new(&document, &[0], &[0], &HashSet::new(), &persons, &config, |_| true);
+            let logits = opening.words.iter().flat_map(|word| [if word.text == "فيصل" { -2.0 } else { 9.0 }, 0.0, 0.0]).collect();
+            let own = CutWords { logits, states: vec![0.0; opening.words.len() * config.size] };
+            let parts = opening.parts(&document, &own, &config, 50, |_| None).unwrap_or_default();
+            parts.into_iter().map(|part| &document.text.text()[part]).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(written(&[]), "اعتمد الأمير أمير منطقة الشمال الخطة الجديدة.");
+        assert_eq!(written(&[2]), "اعتمد الأمير فيصل أمير منطقة الشمال الخطة الجديدة.");
+        Ok(())
+    }
+
+    #[test]
     fn a_sentence_behind_the_opening_is_not_covered() -> crate::Result<()> {
         let model = crate::model::Model::load(&crate::model::Source::Bundled, &crate::model::Device::Cpu, None)?;
         let mujaz = model.config.mujaz()?;
@@ -351,7 +379,7 @@ mod tests {
         let config = mujaz.heads.extract.as_ref().and_then(|extract| extract.cut.as_ref()).expect("the bundled model cuts");
         let pool: Vec<usize> = (0..document.sentences.len()).collect();
         let covers = |chosen: &[usize], states: usize| {
-            Opening::new(&document, &pool, chosen, &HashSet::new(), config, |word| word < states).covers(&document, chosen)
+            Opening::new(&document, &pool, chosen, &HashSet::new(), &HashSet::new(), config, |word| word < states).covers(&document, chosen)
         };
         assert_eq!((pool.len(), config.sentences), (8, 6));
         assert!(covers(&[0, 5], 99) && !covers(&[0, 6], 99), "the seventh sentence is behind the opening");

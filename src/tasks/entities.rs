@@ -44,7 +44,7 @@ pub struct Decoder {
 pub struct Span {
     /// Its words, no mark at either end but a closing one.
     pub words: Range<usize>,
-    pub(super) kind: String,
+    pub(crate) kind: String,
     pub(super) score: f32,
 }
 

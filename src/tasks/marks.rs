@@ -112,7 +112,7 @@ mod tests {
         let config =
             CutConfig { gap: None, bias: 0.0, least: 1, ..mujaz.heads.extract.as_ref().and_then(|e| e.cut.clone()).expect("it cuts") };
         let written = |inside: &[usize]| {
-            let opening = Opening::new(&document, &[0], &[0], &inside.iter().copied().collect(), &config, |_| true);
+            let opening = Opening::new(&document, &[0], &[0], &inside.iter().copied().collect(), &HashSet::new(), &config, |_| true);
             // Without the end of the name, and without the last word and the stop.
             let goes = |word: &Word<'_>| matches!(word.text, "بن" | "راشد" | "الزياني" | "الأخير" | ".");
             let logits = opening.words.iter().flat_map(|word| [if goes(word) { -2.0 } else { 9.0 }, 0.0, 0.0]).collect();
@@ -134,7 +134,7 @@ mod tests {
         let written = |kept: &str, rest: &str| {
             let text = format!("{kept} {rest}.");
             let document = Document::new(&crate::Article::new(text.clone()), &model.tokenizer, mujaz);
-            let opening = Opening::new(&document, &[0], &[0], &HashSet::new(), &config, |_| true);
+            let opening = Opening::new(&document, &[0], &[0], &HashSet::new(), &HashSet::new(), &config, |_| true);
             let stays = kept.split(' ').count();
             let logits = (0..opening.words.len()).flat_map(|word| [if word < stays { 9.0 } else { -2.0 }, 0.0, 0.0]).collect();
             let own = CutWords { logits, states: vec![0.0; opening.words.len() * config.size] };
