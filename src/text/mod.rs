@@ -4,6 +4,7 @@ pub mod asides;
 pub mod boilerplate;
 pub mod clitics;
 pub mod normalise;
+pub mod references;
 pub mod sentences;
 pub mod windows;
 pub mod words;
