@@ -7,6 +7,7 @@ use crate::model::CutWords;
 use crate::model::config::CutConfig;
 use crate::pipeline::document::Document;
 use crate::text::asides;
+use crate::text::references::references;
 use crate::text::words::among;
 use std::collections::HashSet;
 use std::ops::Range;
@@ -89,7 +90,7 @@ pub struct Word<'d> {
     pub(super) mark: bool,
     /// Whether the source of what stands before it is named from here on.
     pub(super) source: bool,
-    /// Whether it goes on with a name, which stays or goes as a whole.
+    /// Whether it goes on with a name, or with a reference to a character, which stays or goes as a whole.
     pub(super) inside: bool,
 }
 
@@ -114,6 +115,8 @@ impl<'d> Opening<'d> {
         has_state: impl Fn(usize) -> bool,
     ) -> Self {
         let mut out: Vec<Word<'d>> = Vec::new();
+        let references: Vec<Range<usize>> = references(document.text.text()).collect();
+        let refers = |number: usize| references.iter().find(|own| own.contains(&document.words[number].start));
         for (sentence, &i) in pool.iter().take(config.sentences).enumerate() {
             let range = document.sentences[i].words.clone();
             let listed = marker(document, &document.sentences[i]);
@@ -127,9 +130,11 @@ impl<'d> Opening<'d> {
                 // What goes by itself is no cut: the word behind it is still the first.
                 let first = last.is_none_or(|last| last.first && !last.free);
                 let next = if number + 1 < range.end { document.word(number + 1) } else { "" };
+                // The marks of a reference are none.
+                let reference = refers(number);
                 out.push(Word {
                     number,
-                    text: document.word(number),
+                    text: if reference.is_some() { "" } else { document.word(number) },
                     sentence,
                     free: chosen.contains(&i)
                         && number - range.start >= listed
@@ -141,9 +146,9 @@ impl<'d> Opening<'d> {
                         || among(TITLES, document.word(number)) && persons.contains(&(number + 1))),
                     that: THAT.contains(&document.word(number)),
                     first,
-                    mark: document.words[number].mark,
+                    mark: document.words[number].mark && reference.is_none(),
                     source: names_source(document.word(number), next),
-                    inside: inside.contains(&number) && !first,
+                    inside: inside.contains(&number) && !first || reference.is_some_and(|own| own.start < document.words[number].start),
                 });
             }
         }

@@ -289,6 +289,35 @@ mod tests {
     }
 
     #[test]
+    fn nouns_that_the_article_calls_a_club_or_a_party_are_names() -> crate::Result<()> {
+        let names = |text: &str| -> crate::Result<usize> { Ok(settled(text, &[("القوات", "ORG"), ("الشرطة", "ORG")])?.len()) };
+        assert_eq!(names("دخلت القوات المدينة مع الشرطة.")?, 0);
+        assert_eq!(names("رشح حزب القوات اللبنانية وزيرا. وانتشرت الشرطة.")?, 1);
+        assert_eq!(names("انتشرت القوات أمس. وسجل الشرطة هدفا. وهذا نادي الشرطة.")?, 1);
+        Ok(())
+    }
+
+    #[test]
+    fn words_with_tanween_are_no_places() -> crate::Result<()> {
+        let text = "طرد 23 دبلوماسياً روسياً من روسيا أولاً، وعاد خالداً إلى سوريا\u{200f} وقال خالد شرعاً.";
+        let spans =
+            [("روسيا", "LOC"), ("روسيا", "LOC"), ("أولا", "ORG"), ("خالدا", "PER"), ("سوريا", "LOC"), ("خالد", "PER"), ("شرعا", "PER")];
+        let found = settled(text, &spans)?;
+        let names: Vec<(&str, &str)> = found.iter().map(|(_, kind, name)| (name.as_str(), kind.as_str())).collect();
+        assert_eq!(names, [("روسي", "MISC"), ("روسيا", "LOC"), ("خالدا", "PER"), ("سوريا", "LOC"), ("خالد", "PER")]);
+        Ok(())
+    }
+
+    #[test]
+    fn names_have_no_references() -> crate::Result<()> {
+        let text = "نشرت جريدة &quot;النور&quot; ذلك. وقال زيد &amp; عمرو.";
+        let found = settled(text, &[("النور&quot;", "ORG"), ("زيد &amp; عمرو", "ORG")])?;
+        let names: Vec<(&str, &str)> = found.iter().map(|(text, _, name)| (text.as_str(), name.as_str())).collect();
+        assert_eq!(names, [("النور", "النور"), ("زيد &amp; عمرو", "زيد & عمرو")]);
+        Ok(())
+    }
+
+    #[test]
     fn names_of_a_list_lose_its_and() -> crate::Result<()> {
         let text = "حضر وائل جسار، وبرايزلي، ووليد توفيق وكيناني أحمد وثيو والكوت وسجل والكوت\nوبهاسكار في الصالة";
         let spans = ["وائل جسار", "وبرايزلي", "ووليد توفيق", "وكيناني أحمد", "وثيو والكوت", "والكوت", "وبهاسكار"];

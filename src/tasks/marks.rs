@@ -2,6 +2,7 @@
 
 use super::cut::Opening;
 use super::tidy::tidy;
+use crate::text::words::among;
 use std::ops::Range;
 
 /// Marks that end a sentence.
@@ -9,10 +10,14 @@ const STOPS: [&str; 3] = [".", "؟", "!"];
 /// Last words of a sentence that are not worth a cut where they go on with a list.
 const FEW: usize = 2;
 
+/// Words that open what stands before a sentence's verb.
+const ADVERBIAL: &str = "في بعد قبل خلال رغم وسط مع على من عقب إثر منذ عند بين أثناء ضمن بينما فيما عندما حين لدى تحت بسبب بحضور برعاية";
+
 impl Opening<'_> {
-    /// Let the last sentence end with its stop, and with the last of the things it names («أو خارجها»). After the search: heads that
-    /// refuse gaps have learnt of last ones that hold them.
+    /// Let the last sentence end with its stop, and with the last of the things it names («أو خارجها»), and what a comma opened end
+    /// with one. After the search: heads that refuse gaps have learnt of last ones that hold them.
     pub(super) fn close(&self, written: &mut [bool]) {
+        self.close_appositions(written);
         let end = written.iter().rposition(|&stays| stays).map_or(0, |word| word + 1);
         let sentence = end.checked_sub(1).map(|word| self.words[word].sentence);
         let rest = self.words[end..].iter().take_while(|word| Some(word.sentence) == sentence && word.free);
@@ -28,6 +33,28 @@ impl Opening<'_> {
         let Some(last) = written.iter().rposition(|&stays| stays).map(|word| self.words[word].sentence) else { return };
         if let Some(stop) = self.words.iter().rposition(|word| word.sentence == last && word.free && STOPS.contains(&word.text)) {
             written[stop] |= self.words.get(stop + 1).is_none_or(|next| next.sentence != last);
+        }
+    }
+
+    /// Where an odd number of commas is written and what goes then has one behind its words, that one stays: «قال زيد، وزير العدل
+    /// [أمس]، إن». The comma behind what a sentence opens with opens nothing: «في حفل كبير، دشنت مصر [أمس،] مشروعا».
+    fn close_appositions(&self, written: &mut [bool]) {
+        let (mut commas, mut opening) = (0, false);
+        for word in 0..written.len() {
+            let own = &self.words[word];
+            if own.first {
+                let bare = own.text.strip_prefix('و').filter(|rest| rest.chars().count() > 1).unwrap_or(own.text);
+                (commas, opening) = (0, among(ADVERBIAL, bare));
+            }
+            let next = self.words.get(word + 1).filter(|next| next.sentence == own.sentence && next.apart && written[word + 1]);
+            let comma = own.mark && ["،", ","].contains(&own.text);
+            if comma && own.free && !written[word] && commas % 2 == 1 && next.is_some_and(|next| !next.mark) {
+                written[word] = true;
+            }
+            if comma && written[word] {
+                commas += usize::from(!opening);
+                opening = false;
+            }
         }
     }
 
@@ -122,6 +149,32 @@ mod tests {
         };
         assert_eq!(written(&[]), "أدان عبداللطيف الهجوم على المدينة .");
         assert_eq!(written(&[2, 3, 4]), "أدان عبداللطيف بن راشد الزياني الهجوم على المدينة .");
+        Ok(())
+    }
+
+    #[test]
+    fn what_a_comma_opens_is_closed() -> crate::Result<()> {
+        let model = crate::model::Model::load(&crate::model::Source::Bundled, &crate::model::Device::Cpu, None)?;
+        let mujaz = model.config.mujaz()?;
+        let config =
+            CutConfig { gap: None, bias: 0.0, least: 1, ..mujaz.heads.extract.as_ref().and_then(|e| e.cut.clone()).expect("it cuts") };
+        let written = |text: &str, goes: &str| {
+            let document = Document::new(&crate::Article::new(text), &model.tokenizer, mujaz);
+            let opening = Opening::new(&document, &[0], &[0], &HashSet::new(), &config, |_| true);
+            let out = |word: &Word<'_>| goes.split(' ').any(|other| other == word.text);
+            let logits = opening.words.iter().flat_map(|word| [if out(word) { -9.0 } else { 9.0 }, 0.0, 0.0]).collect();
+            let own = CutWords { logits, states: vec![0.0; opening.words.len() * config.size] };
+            let parts = opening.parts(&document, &own, &config, 50, |_| None).unwrap_or_default();
+            parts.into_iter().map(|part| document.text.text()[part].to_string()).collect::<Vec<_>>().join(" ")
+        };
+        let text = "دافع سمير حداد، وزير العدل البارز كثيرا، عن الخطة الجديدة.";
+        assert_eq!(written(text, "البارز كثيرا"), "دافع سمير حداد، وزير العدل ، عن الخطة الجديدة.");
+        let text = "دافع سمير حداد وزير العدل البارز كثيرا، عن الخطة الجديدة.";
+        assert_eq!(written(text, "البارز كثيرا"), "دافع سمير حداد وزير العدل عن الخطة الجديدة.", "nothing is open");
+        let text = "في حفل كبير، دشنت سلمى البارز كثيرا، مشروع الطريق.";
+        assert_eq!(written(text, "البارز كثيرا"), "في حفل كبير، دشنت سلمى مشروع الطريق.", "nor behind what opens a sentence");
+        let text = "قال &quot;الوزير كثيرا&quot; عن الخطة الجديدة.";
+        assert_eq!(written(text, "كثيرا quot"), "قال &quot;الوزير &quot; عن الخطة الجديدة.", "a reference is one");
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use super::entities::Span;
 use crate::pipeline::document::Document;
 use crate::text::clitics;
+use crate::text::references::{refers, resolved, shown};
 use crate::text::words::among;
 use std::collections::{HashMap, HashSet};
 
@@ -12,6 +13,9 @@ const PREPOSITIONS: [&str; 5] = ["في", "من", "إلى", "عن", "مع"];
 const PROVINCES: &str = "محافظة مدينة منطقة دولة إمارة ولاية قرية بلدة إقليم قضاء ناحية حي";
 /// Nouns with the article that are one name with the adjective of a people behind them.
 const DEFINITE: &str = "السلطة الحكومة الجمهورية الوحدات";
+
+/// Words before the name of a club or a party, which may be a noun by itself.
+const BEARING: &str = "نادي لاعب لاعبي لاعبو مدرب مهاجم حزب";
 
 /// Words in brackets behind a name of a list.
 const BRACKETED: usize = 12;
@@ -32,9 +36,41 @@ pub(super) fn settle(document: &Document, spans: Vec<Span>) -> Vec<Span> {
     spans.retain_mut(|span| trim(document, span) && !is_proclitic(document, span));
     let mut spans = join_adjectives(document, join_nouns(document, spans));
     complete(document, &mut spans);
-    spans.retain(|span| span.words.len() > 1 || span.kind == "PER" || !clitics::is_definite(&bare(document, span.words.start)));
+    let noun = |span: &Span| clitics::is_definite(&bare(document, span.words.start)) && !is_borne(document, span.words.start);
+    spans.retain(|span| span.words.len() > 1 || span.kind == "PER" || !noun(span));
+    drop_adverbs(document, &mut spans);
     settle_types(document, &mut spans);
     spans
+}
+
+/// Whether the article says that such a noun is the name of a club or a party: «نادي الشرطة», «حزب القوات».
+fn is_borne(document: &Document, word: usize) -> bool {
+    let name = bare(document, word);
+    (1..document.words.len()).any(|at| among(BEARING, &bare(document, at - 1)) && document.word(at) == name)
+}
+
+/// Whether a name is one word that tanween makes an adverb or an object, as few names are: «روسيا» of «روسياً», «أولاً».
+fn is_adverb(document: &Document, span: &Span) -> bool {
+    let (part, word) = (document.part(document.field(span.words.start)), document.words[span.words.start]);
+    let alef = word.end - 'ا'.len_utf8()..word.end;
+    let (start, end) = part.original_span(alef.start, alef.end);
+    span.words.len() == 1 && document.word(span.words.start).ends_with('ا') && end > start + 1
+}
+
+/// Without adverbs that name nothing; those of peoples and places are of no other type than these.
+fn drop_adverbs(document: &Document, spans: &mut Vec<Span>) {
+    let stem = |word: usize| bare(document, word).trim_end_matches('ا').to_string();
+    let first: HashSet<String> = spans.iter().map(|span| bare(document, span.words.start)).collect();
+    spans.retain_mut(|span| {
+        let people = document.word(span.words.start).ends_with("يا") && span.kind != "PER";
+        if !is_adverb(document, span) || span.kind == "MISC" {
+            return true;
+        }
+        if people {
+            span.kind = "MISC".to_string();
+        }
+        people || span.kind == "PER" && first.contains(&stem(span.words.start))
+    });
 }
 
 /// A person's name, cut before a word that «to the» is written onto: «بوتين» and «للأسد» are two.
@@ -49,16 +85,21 @@ fn split(document: &Document, span: Span) -> Vec<Span> {
     }
 }
 
+/// Whether a word is that of a reference to a character: the quot of «&quot;».
+fn in_reference(document: &Document, word: usize) -> bool {
+    let is = |at: Option<usize>, marks: &[&str]| at.is_some_and(|at| at < document.words.len() && marks.contains(&document.word(at)));
+    is(word.checked_sub(1), &["&", "#"]) && is(Some(word + 1), &[";"]) && refers(document.word(word))
+}
+
 /// Take punctuation off both ends, and prepositions off the last; false when nothing is left. A closing bracket or quote
 /// whose opening stands inside stays.
 pub(super) fn trim(document: &Document, span: &mut Span) -> bool {
-    while !span.words.is_empty() && document.words[span.words.start].mark {
+    let mark = |at: usize| document.words[at].mark || in_reference(document, at);
+    while !span.words.is_empty() && mark(span.words.start) {
         span.words.start += 1;
     }
     let preposition = |word: &str| PREPOSITIONS.contains(&word) || word == "على" && span.kind != "PER";
-    while span.words.len() > 1 && preposition(document.word(span.words.end - 1))
-        || !span.words.is_empty() && document.words[span.words.end - 1].mark
-    {
+    while span.words.len() > 1 && preposition(document.word(span.words.end - 1)) || !span.words.is_empty() && mark(span.words.end - 1) {
         let opening = match document.word(span.words.end - 1) {
             ")" => "(",
             "»" => "«",
@@ -164,14 +205,15 @@ fn complete(document: &Document, spans: &mut Vec<Span>) {
 fn settle_types(document: &Document, spans: &mut [Span]) {
     let mut votes: HashMap<String, HashMap<String, f32>> = HashMap::new();
     let names = names(document, spans);
-    for (span, name) in spans.iter().zip(&names) {
+    for (span, name) in spans.iter().zip(&names).filter(|(span, _)| !is_adverb(document, span)) {
         *votes.entry(name.clone()).or_default().entry(span.kind.clone()).or_default() += span.score;
     }
     for (span, name) in spans.iter_mut().zip(&names) {
         // «للأوروبيين»; of persons «جوليين» is one.
         let people =
             span.words.len() == 1 && name.ends_with("يين") && name.chars().count() > 5 && (span.kind != "PER" || name.starts_with("ال"));
-        if let Some((kind, _)) = votes[name].iter().max_by(|a, b| a.1.total_cmp(b.1).then_with(|| b.0.cmp(a.0))) {
+        let voted = votes.get(name).filter(|_| !is_adverb(document, span));
+        if let Some((kind, _)) = voted.into_iter().flatten().max_by(|a, b| a.1.total_cmp(b.1).then_with(|| b.0.cmp(a.0))) {
             span.kind.clone_from(kind);
         }
         if people && matches!(span.kind.as_str(), "LOC" | "PER") {
@@ -254,7 +296,8 @@ pub(super) fn names(document: &Document, spans: &[Span]) -> Vec<String> {
         let head = if is_titled(document, span) { word.to_string() } else { names.strip(word, &span.kind, listed(before, span)) };
         let text = document.part(document.field(span.words.start)).text();
         let (first, last) = (document.words[span.words.start], document.words[span.words.end - 1]);
-        let rest = text[first.end..last.end].replace(['_', '#'], " "); // «ميليشيا_الحوثي»
+        let rest = shown(&resolved(&text[first.end..last.end])).replace(['_', '#'], " "); // «ميليشيا_الحوثي»
+        let head = if span.kind == "MISC" && is_adverb(document, span) { head.trim_end_matches('ا') } else { &head }; // «روسياً»
         let gap = if rest.starts_with(char::is_whitespace) { " " } else { "" };
         format!("{head}{gap}{}", rest.split_whitespace().collect::<Vec<_>>().join(" "))
     };

@@ -6,6 +6,9 @@ use crate::model::config::ExtractConfig;
 use crate::pipeline::document::{DocSentence, Document, Field};
 use crate::text::asides;
 use crate::text::normalise::Original;
+use crate::text::references::{resolved, shown};
+use crate::text::sentences::LINE_ENDS;
+use crate::text::words::among;
 use std::collections::HashSet;
 use std::ops::Range;
 
@@ -16,7 +19,9 @@ const FURTHER_WITHIN: usize = 2;
 const REDUNDANT: f32 = 0.5;
 /// Marks that touch the word before them, whatever stood between the two.
 const CLOSE: [&str; 8] = [".", "؟", "!", "،", "؛", ",", ";", ":"];
-/// Taken off the score of a sentence that leans on the one before it.
+/// Digits of a time or of a score.
+const DIGITS: usize = 3;
+/// Taken off the score of a sentence that leans on the one before it, or that only asks.
 const DANGLING_COST: f32 = 0.7;
 /// Reporting verbs and other words that open a sentence whose speaker was named before.
 const DANGLING: [&str; 36] = [
@@ -78,24 +83,52 @@ impl Scores<'_> {
     }
 }
 
-/// Sentences that a summary may be made of: those of the text that are news, or all where none are.
+/// Sentences that a summary may be made of: those of the text that are news and no headings, or all where none are.
 pub fn pool(document: &Document) -> Vec<usize> {
     let title = title_words(document);
     let news = candidates(document, |s| !s.boilerplate && !is_byline(document, s) && !repeats_title(document, s, &title));
     let whole: Vec<usize> = news.iter().copied().filter(|&i| !is_scrap(document, &document.sentences[i])).collect();
-    [whole, news].into_iter().find(|found| !found.is_empty()).unwrap_or_else(|| candidates(document, |_| true))
+    let plain = without_headings(document, &whole);
+    [plain, whole, news].into_iter().find(|found| !found.is_empty()).unwrap_or_else(|| candidates(document, |_| true))
 }
 
 /// Words of a line that is no sentence, such as a heading or a name, unless a stop ends it.
 const SCRAP: usize = 4;
+/// Words of such a line where longer ones end with stops: of the first, and of others, among which are links to other articles.
+const HEADING: usize = 10;
+const LINK: usize = 12;
+
+fn spoken(document: &Document, sentence: &DocSentence) -> usize {
+    sentence.words.clone().filter(|&w| !document.words[w].mark).count()
+}
+
+/// Whether a stop ends it, or quotes behind one.
+fn ends(document: &Document, sentence: &DocSentence) -> bool {
+    let closing = |word: &usize| matches!(document.word(*word), "»" | "”" | "\"");
+    let last = sentence.words.clone().rev().find(|word| !closing(word)).map_or("", |word| document.word(word));
+    matches!(last, "." | "؟" | "?" | "!" | "…")
+}
 
 /// Whether a line is that short, or not Arabic at all.
 fn is_scrap(document: &Document, sentence: &DocSentence) -> bool {
-    let closing = |word: &usize| matches!(document.word(*word), "»" | "”" | "\"");
-    let ends = sentence.words.clone().rev().find(|word| !closing(word)).map_or("", |word| document.word(word));
-    let spoken = sentence.words.clone().filter(|&w| !document.words[w].mark).count();
     let arabic = |w: usize| document.word(w).starts_with(|c: char| ('\u{620}'..='\u{64a}').contains(&c));
-    !sentence.words.clone().any(arabic) || spoken <= SCRAP && !matches!(ends, "." | "؟" | "?" | "!" | "…")
+    !sentence.words.clone().any(arabic) || spoken(document, sentence) <= SCRAP && !ends(document, sentence)
+}
+
+/// Sentences of `pool` without headings: short lines that end with no stop, where most of the others do, or that only ask.
+fn without_headings(document: &Document, pool: &[usize]) -> Vec<usize> {
+    let sentence = |i: usize| &document.sentences[i];
+    let long: Vec<usize> = pool.iter().copied().filter(|&i| spoken(document, sentence(i)) > LINK).collect();
+    let stopped = long.iter().filter(|&&i| ends(document, sentence(i))).count();
+    let line = |i: usize| {
+        let before = document.text.text()[..sentence(i).bytes.start].trim_end_matches([' ', '\t', '\u{a0}']);
+        before.is_empty() || before.ends_with(LINE_ENDS)
+    };
+    let short = |i: usize| spoken(document, sentence(i)) <= if Some(&i) == pool.first() { HEADING } else { LINK };
+    let whole = |i: usize| document.sentences.get(i + 1).is_none_or(|_| line(i + 1));
+    let asked = |i: usize| asks(document, sentence(i)) && whole(i);
+    let heading = |i: usize| short(i) && line(i) && (!ends(document, sentence(i)) || asked(i));
+    pool.iter().copied().filter(|&i| 2 * stopped <= long.len() || !heading(i)).collect()
 }
 
 /// A summary of `parts` of the normalised text, ranges of bytes, within `limit` words; `None` where nothing fits.
@@ -125,17 +158,25 @@ fn spans_of_parts(document: &Document, mut parts: Vec<Range<usize>>) -> Vec<(usi
     out
 }
 
-/// The text of some spans, a space between two words.
+/// The text of some spans, a space between two words: with characters for references to them, and times and scores («10 : 30») in one.
 fn written(spans: Vec<(usize, usize)>, original: &Original<'_>) -> Summary {
+    let parts: Vec<_> = spans.iter().filter_map(|&(start, end)| original.slice(start, end)).map(resolved).collect();
+    let words: Vec<_> = parts.iter().flat_map(|part| part.split_whitespace()).map(shown).collect();
+    let between = |at: usize| at > 0 && words[at] == ":" && words.get(at + 1).is_some_and(|next| is_time(&words[at - 1], next));
     let mut text = String::new();
-    for (at, part) in spans.iter().enumerate().filter_map(|(at, &(start, end))| Some((at, original.slice(start, end)?))) {
-        for (nth, word) in part.split_whitespace().enumerate() {
-            let stop = (nth > 0 || at > 0) && CLOSE.contains(&word);
-            text.push_str(if text.is_empty() || stop { "" } else { " " });
-            text.push_str(word);
-        }
+    for (at, word) in words.iter().enumerate() {
+        let touches = at == 0 || CLOSE.contains(&word.as_ref()) || between(at - 1);
+        text.push_str(if touches { "" } else { " " });
+        text.push_str(word);
     }
     Summary { text, method: "extractive".to_string(), spans }
+}
+
+/// Whether a colon between the two says a time or a score: short numbers on both sides.
+fn is_time(before: &str, behind: &str) -> bool {
+    let ends = before.chars().rev().take_while(|c| c.is_numeric()).count();
+    let begins = behind.chars().take_while(|c| c.is_numeric()).count();
+    (1..=DIGITS).contains(&ends) && (1..=DIGITS).contains(&begins)
 }
 
 /// Sentences chosen by `scores` within `limit` words, and which they are. Never empty where the text has a word. `original` is
@@ -155,7 +196,7 @@ pub fn extract(
         rank[i] += config.lead / (place + 1) as f32;
         rank[i] += shares[i].map_or(0.0, |(share, word)| word.weight * share);
         let sentence = &document.sentences[i];
-        let leans = is_dangling(document, sentence) || leans_by_two(document, sentence) || quoted[i];
+        let leans = is_dangling(document, sentence) || leans_by_two(document, sentence) || quoted[i] || asks(document, sentence);
         rank[i] -= if leans { DANGLING_COST } else { 0.0 };
     }
     pool.sort_by(|&a, &b| rank[b].total_cmp(&rank[a]).then(a.cmp(&b)));
@@ -214,6 +255,19 @@ fn leans_by_two(document: &Document, sentence: &DocSentence) -> bool {
     let first = document.word(sentence.words.start);
     let first = first.strip_prefix('و').unwrap_or(first);
     sentence.words.len() > 1 && DANGLING_PAIRS.contains(&(first, document.word(sentence.words.start + 1)))
+}
+
+/// Words that open a question.
+const ASKING: &str = "هل ما ماذا لماذا متى أين كيف كم من أي أية أليس ألا ألم أهو أهي لم";
+
+/// Whether a sentence is a question and nothing else, or a few words and a question behind a colon.
+fn asks(document: &Document, sentence: &DocSentence) -> bool {
+    let words = sentence.words.clone();
+    let ends = words.clone().rev().map(|at| document.word(at)).find(|word| !matches!(*word, "»" | "”" | "\"" | ")" | "!" | "."));
+    let first = words.clone().rev().find(|&at| document.word(at) == ":").map_or(words.start, |colon| colon + 1);
+    let opening = (first..words.end).find(|&at| !document.words[at].mark).map_or("", |at| document.word(at));
+    let asking = |word: &str| among(ASKING, word) || word.strip_prefix(['و', 'ف']).is_some_and(|word| among(ASKING, word));
+    matches!(ends, Some("؟" | "?")) && asking(opening)
 }
 
 /// Whether each sentence closes a quote that its line opened before it: who says so stands elsewhere.
@@ -285,7 +339,7 @@ fn spans_of(document: &Document, sentence: &DocSentence) -> Vec<(usize, usize)> 
 
 /// Words between white space.
 fn count(original: &Original<'_>, span: (usize, usize)) -> usize {
-    original.slice(span.0, span.1).map_or(0, |s| s.split_whitespace().count())
+    original.slice(span.0, span.1).map_or(0, |s| resolved(s).split_whitespace().count())
 }
 
 /// The first `limit` words of the parts of a sentence. A mark alone is no word: [`written`] puts it behind one.
@@ -317,7 +371,7 @@ fn content_words(document: &Document, sentence: &DocSentence) -> HashSet<String>
 
 /// The first `limit` words of a span, back to its last comma when that keeps more than half of them.
 fn shorten(span: (usize, usize), original: &Original<'_>, limit: usize) -> (usize, usize) {
-    let Some(text) = original.slice(span.0, span.1) else { return span };
+    let Some(text) = original.slice(span.0, span.1).map(resolved) else { return span };
     let points: Vec<char> = text.chars().collect();
     let digit = |at: usize| points.get(at).is_some_and(|c| c.is_numeric());
     let (mut words, mut inside, mut end, mut comma) = (0, false, points.len(), None);
@@ -390,6 +444,51 @@ mod tests {
         assert_eq!(summary(text, 3)?.text, "أعلنت مصادر سورية");
         assert_eq!(summary("لجين الأحمدي – متابعات\nأعلنت الوزارة فتح الطريق.", 50)?.text, "أعلنت الوزارة فتح الطريق.");
         assert_eq!(summary("لجين الأحمدي – متابعات", 50)?.text, "لجين الأحمدي – متابعات", "never empty");
+        Ok(())
+    }
+
+    /// The summary of a text whose sentences are worth less and less.
+    fn led(text: &str, limit: usize) -> crate::Result<Summary> {
+        let model = crate::model::Model::load(&crate::model::Source::Bundled, &crate::model::Device::Cpu, None)?;
+        let document = Document::new(&crate::Article::new(text), &model.tokenizer, model.config.mujaz()?);
+        let scores = Scores { sentences: &vec![0.0; document.sentences.len()], words: &[] };
+        Ok(extract(&document, &scores, &config(0.1), &Original::new(text), limit).0)
+    }
+
+    #[test]
+    fn times_and_references_are_shown_as_they_should_be() -> crate::Result<()> {
+        let found = led("فاز الفريق ( 2 : 1 ) عند الساعة 10 : 30 مساء.", 50)?;
+        assert_eq!(found.text, "فاز الفريق ( 2:1 ) عند الساعة 10:30 مساء.");
+        assert_eq!(led("في عام 2010 : 30 قتيلا سقطوا .", 50)?.text, "في عام 2010: 30 قتيلا سقطوا.");
+        let text = "قال &quot;نعم&quot; ثم&nbsp;غادر المدينة.";
+        let found = led(text, 50)?;
+        assert_eq!((found.text.as_str(), found.spans), ("قال \"نعم\" ثم غادر المدينة.", vec![(0, text.chars().count())]));
+        assert_eq!(led(text, 4)?.text, "قال \"نعم\" ثم غادر");
+        assert_eq!(led("&nbsp;", 3)?.text, "&nbsp;", "never empty");
+        Ok(())
+    }
+
+    #[test]
+    fn headings_and_questions_are_no_summaries() -> crate::Result<()> {
+        let told = "أعلنت الوزارة أمس فتح الطريق الدولي بين المدينتين بعد عامين كاملين من الإغلاق.";
+        for heading in ["مشروع الطريق الدولي الجديد", "تقرير عن الطريق الدولي بين المدينتين"]
+        {
+            assert_eq!(led(&format!("{heading}\n{told}"), 50)?.text, told);
+        }
+        let open = "أعلنت الوزارة أمس فتح الطريق الدولي بين المدينتين بعد عامين كاملين من الإغلاق";
+        let heading = "فتحت الوزارة طريق المدينة القديم أمس";
+        assert_eq!(led(&format!("{heading}\n{open}"), 10)?.text, heading, "no line of the text ends with a stop");
+        for question in ["هل تفتح الوزارة الطريق الدولي قريبا؟", "سؤال اليوم: متى يفتح الطريق الدولي؟"]
+        {
+            assert_eq!(led(&format!("{question}\n{told}"), 20)?.text, told);
+            assert_eq!(led(question, 20)?.text, question);
+        }
+        let asked = "متى يفتح الطريق؟";
+        assert_eq!(led(&format!("{asked}\n{told}"), 50)?.text, told, "a heading");
+        let link = "وزيرة النقل تزور الطريق القديم بين المدينتين وتدعو الناس إلى الصبر";
+        assert_eq!(led(&format!("{told}\n{link}"), 100)?.text, told, "a link to another article");
+        let known = "عاد الوزير إلى المدينة، فهل يفتح الطريق الدولي؟";
+        assert_eq!(led(&format!("{known}\n{told}"), 8)?.text, known);
         Ok(())
     }
 

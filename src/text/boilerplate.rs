@@ -14,6 +14,9 @@ const OPENINGS: &str = "([اأ]قر[أا](/ي|ي|وا)? (أيضا|ايضا|ال�
 /// Whatever stands at the start of such a line of any length.
 const SURE: &str = "رابط الخبر بصحيفة|مقالات أخرى للكاتب|//\\s*انتهى|\\*+\\s*(نقلا عن[^:]*$|جميع المقالات)";
 
+/// Whatever such a line holds anywhere, of any length: whose opinion it is, or nothing but tags.
+const ANYWHERE: &str = "(الآراء|الاراء|آراء)[^.]{0,90}لا (تعكس|تعبر|تمثل)[^.]{0,20} بالضرورة|^(\\s*#[\\p{L}\\p{N}_]+)+\\s*$";
+
 /// Words that stand at the start of such a line and of many a sentence: only a very short line, or one with a colon
 /// behind them, is page furniture.
 const LABELS: &str = "(اقر[أا] في|المزيد من|انضم(وا)? إلى|اشترك(وا)?|مشاركة|انشر|أرسل|ارسل|طباعة|حفظ|التعليقات|تعليقات|البريد الإلكتروني|بريدك|\
@@ -29,6 +32,7 @@ const VERY_SHORT: usize = 4;
 
 struct Patterns {
     sure: Regex,
+    anywhere: Regex,
     opening: Regex,
     label: Regex,
     label_with_colon: Regex,
@@ -42,6 +46,7 @@ fn patterns() -> &'static Patterns {
         let opening = |pattern: &str| compile(&format!("^[\\s\\p{{P}}\\p{{S}}]*({pattern})"));
         Patterns {
             sure: compile(&format!("^\\s*({SURE})")),
+            anywhere: compile(ANYWHERE),
             opening: opening(OPENINGS),
             label: opening(&format!("{LABELS}(\\P{{L}}|$)")),
             label_with_colon: opening(&format!("{LABELS}\\s*:")),
@@ -59,7 +64,10 @@ pub fn is_boilerplate(sentence: &str, words: usize) -> bool {
             || (words <= VERY_SHORT && found.label.is_match(sentence))
             || found.inside.is_match(sentence)
     };
-    !sentence.chars().any(char::is_alphabetic) || (words <= SHORT && furniture()) || found.sure.is_match(sentence)
+    !sentence.chars().any(char::is_alphabetic)
+        || (words <= SHORT && furniture())
+        || found.sure.is_match(sentence)
+        || found.anywhere.is_match(sentence)
 }
 
 /// Whether the last sentence of an article is a list of its tags: «سمات سوريا الأمم المتحدة».
@@ -110,6 +118,9 @@ mod tests {
         }
         assert!(!is_boilerplate("اقرأ أيضا وهذا كلام طويل", 40), "a long sentence is the article's own");
         assert!(is_boilerplate("رابط الخبر بصحيفة الوئام: عنوان الخبر مرة أخرى", 40), "but for what only pages say");
+        let opinion = "هذا المقال بقلم الكاتبة سلمى، وتعمل في مجال التعليم منذ سنوات طويلة، والآراء الواردة أدناه تعبر عن رأيها ولا تعكس بالضرورة وجهة نظر الموقع.";
+        assert!(is_boilerplate(opinion, 23) && is_boilerplate("#سوريا #الغوطة_الشرقية", 3));
+        assert!(!is_boilerplate("#سوريا تحت القصف", 3) && !is_boilerplate("قال إن آراء الناخبين لا تتغير بالضرورة في يوم واحد.", 10));
         assert!(is_tags("سمات سوريا الأمم المتحدة") && !is_tags("سمات القائد الناجح كثيرة."));
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod asides;
 pub(crate) mod boilerplate;
 pub(crate) mod clitics;
 pub mod normalise;
+pub mod references;
 pub mod sentences;
 pub(crate) mod windows;
 pub mod words;

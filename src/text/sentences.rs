@@ -27,7 +27,8 @@ const QUOTED: usize = 30;
 /// Dots in a row after fewer words than this do not end a sentence.
 const PAUSE: usize = 6;
 
-const LINE_ENDS: [char; 7] = ['\n', '\u{b}', '\u{c}', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
+/// Characters that end a line.
+pub const LINE_ENDS: [char; 7] = ['\n', '\u{b}', '\u{c}', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
 
 /// A sentence: bytes of the normalised text and the words in it.
 #[derive(Clone, Debug, PartialEq, Eq)]

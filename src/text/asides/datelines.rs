@@ -20,7 +20,7 @@ const SAYING: &str = "قال قالت أكد أكدت أعلن أعلنت أضا
     رد ردت قائلا قائلة";
 /// Verbs that open news behind its writer's name. Not those that open what somebody says as often: «بدأت», «تسعى».
 const NEWS: &str = "أعلن أعلنت أكد أكدت أوضح أوضحت كشف كشفت أفاد أفادت ذكر ذكرت قال قالت افتتح افتتحت دشن دشنت استقبل استقبلت بحث بحثت شارك شاركت \
-    نظم نظمت ترأس وصل وصلت اختتم اختتمت احتفل احتفلت فاز فازت";
+    نظم نظمت ترأس تمكن تمكنت وصل وصلت اختتم اختتمت احتفل احتفلت فاز فازت";
 /// What a speaker calls himself and his own.
 const OWN: &str = "أنا نحن إنني أنني لأنني";
 /// A bracketed agency stands within this many words and marks.
@@ -52,7 +52,7 @@ impl Words<'_> {
             }
             names &= !self.has_digit(at);
             let few = names && spoken <= LONGEST_BYLINE;
-            if self.get(at) == ":" && few && at > 0 && !self.is_dash(at - 1) && self.is_source(at, dashes, last) {
+            if self.get(at) == ":" && few && at > 0 && !self.is_dash(at - 1) && (self.is_source(at, dashes, last) || self.is_signed(at)) {
                 return at + 1;
             }
             // Nothing but a place and a dash so far.
@@ -65,7 +65,8 @@ impl Words<'_> {
                 }
                 let tight = self.is_spaced_dash(at) && self.touching(at - 1);
                 let apart = (at + 1..at + 9).all(|i| !self.is_dash(i) && self.get(i) != ":");
-                if place && tight && apart && !among(PLACES, self.get(at + 1)) {
+                let told = at == 1 && self.is_spaced_dash(at) && among(NEWS, self.get(at + 1));
+                if place && (tight || told) && apart && !among(PLACES, self.get(at + 1)) {
                     return at + 1;
                 }
             }
@@ -111,6 +112,12 @@ impl Words<'_> {
         let writes = name && among(NEWS, self.get(at + 1)) && !self.stands_again(at - 1);
         let told = (tight || writes) && !self.speaks_of_own(at + 1);
         dashes > 1 || told || writer || dashes == 1 && beside || self.is_outlet(at - 1) && (dashes == 1 || known(0))
+    }
+
+    /// Whether an outlet with dashes that touch it stands before the colon `at`: «سمير حداد-سبق-الرياض:».
+    fn is_signed(&self, at: usize) -> bool {
+        let tight = |i: usize| self.is_dash(i) && self.touching(i);
+        (0..at).any(|i| among(OUTLETS, self.get(i)) && tight(i + 1) && (i == 0 || tight(i - 1)))
     }
 
     /// Whether the text has the word `at` elsewhere: its news is about him, who writes it is named once.
@@ -200,6 +207,9 @@ mod tests {
             "سبق- المدينة:",
             "محمد البقمي- سبق:",
             "سبق - نجران:",
+            "سبق-جازان:",
+            "سمير حداد-سبق-الرياض:",
+            "الرباط –",
             "الدوحة - الراية:",
             "رام الله - وفا-",
             "عواصم - وكالات -",
@@ -237,6 +247,8 @@ mod tests {
             "دمشق - وليد المعلم: سنرد على العدوان بكل قوة",
             "نقابة الصحفيين - وكالات الأنباء الأجنبية تمتنع عن التغطية",
             "واشنطن- الحليف الأكبر لإسرائيل- تعارض اجتياح رفح بريا",
+            "طهران - واشنطن-موسكو: مثلث لا تكتمل أضلاعه",
+            "القاهرة – مدينة لا تنام أبدا كما يقولون",
             "الجزائر- المغرب: قطيعة دبلوماسية تدخل عامها الخامس",
             "بيروت «حزب الله»: لن نسلم السلاح أبدا لأحد",
             "نفت موسكو (سبوتنيك) - أن تكون قواتها قد قصفت المستشفى",

@@ -67,6 +67,25 @@ impl Words<'_> {
         let hangs = before == ":" || in_list(ANNOUNCES, before);
         (!hangs).then_some(start..end + usize::from(bracketed))
     }
+
+    /// Tags that a sentence ends with and that are no part of it: two or more, without a stop: «… أمس #سوريا #دمشق».
+    fn tags(&self) -> Option<Range<usize>> {
+        let mut start = self.words.len();
+        let mut tags = 0;
+        while let Some(hash) = (0..start).rev().find(|&i| self.get(i) == "#") {
+            // A tag of several words has _ between them.
+            let whole = (hash..start - 1).all(|i| self.touching(i)) && hash + 1 < start;
+            let mark = |i: usize| self.words[i].mark && self.get(i) != "_";
+            if !whole || (hash + 1..start).any(mark) || hash > 0 && self.touching(hash - 1) {
+                break;
+            }
+            (start, tags) = (hash, tags + 1);
+        }
+        let held = start > 0
+            && (self.words[start - 1].mark && !matches!(self.get(start - 1), "." | "؟" | "!" | "،")
+                || in_list(days::HOLD, self.get(start - 1)));
+        (tags > 1 && !held).then_some(start..self.words.len())
+    }
 }
 
 /// Words (as indices of `words`, a sentence of `text`) that a summary leaves out; never all of them.
@@ -78,6 +97,7 @@ pub fn asides(text: &str, words: &[Word]) -> Vec<Range<usize>> {
         out.push(0..at);
     }
     out.extend((at..words.len()).filter_map(|i| sentence.address(i)));
+    out.extend(sentence.tags());
     let narrowed = (0..words.len()).any(|i| in_list(days::NARROWED, sentence.get(i)));
     while at < words.len() && !narrowed {
         match sentence.spare_day(at) {
@@ -113,6 +133,17 @@ mod tests {
         for text in texts {
             assert_eq!(kept(text), *text);
         }
+    }
+
+    #[test]
+    fn tags_at_the_end_go() {
+        assert_eq!(kept("قصف الجيش ريف المدينة ليلا #سوريا #ريف_دمشق"), "قصف الجيش ريف المدينة ليلا");
+        stay(&[
+            "قصف الجيش قرى عدة في #سوريا #العراق",
+            "قصف الجيش ريف #دمشق",
+            "قصف #الجيش ريف المدينة #سوريا ليلا",
+            "زار الوزير #دمشق #حلب.",
+        ]);
     }
 
     #[test]
