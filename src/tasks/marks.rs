@@ -160,7 +160,7 @@ mod tests {
             CutConfig { gap: None, bias: 0.0, least: 1, ..mujaz.heads.extract.as_ref().and_then(|e| e.cut.clone()).expect("it cuts") };
         let written = |text: &str, goes: &str| {
             let document = Document::new(&crate::Article::new(text), &model.tokenizer, mujaz);
-            let opening = Opening::new(&document, &[0], &[0], &HashSet::new(), &config, |_| true);
+            let opening = Opening::new(&document, &[0], &[0], &HashSet::new(), &HashSet::new(), &config, |_| true);
             let out = |word: &Word<'_>| goes.split(' ').any(|other| other == word.text);
             let logits = opening.words.iter().flat_map(|word| [if out(word) { -9.0 } else { 9.0 }, 0.0, 0.0]).collect();
             let own = CutWords { logits, states: vec![0.0; opening.words.len() * config.size] };
