@@ -22,7 +22,7 @@ impl Opening<'_> {
         let sentence = end.checked_sub(1).map(|word| self.words[word].sentence);
         let rest = self.words[end..].iter().take_while(|word| Some(word.sentence) == sentence && word.free);
         let spoken: Vec<usize> = rest.enumerate().filter(|(_, word)| !word.mark).map(|(at, _)| end + at).collect();
-        let other = |word: usize| matches!(self.words[word].text, "أو" | "أم") || self.words[word].text.starts_with('و');
+        let other = |word: usize| matches!(self.words[word].text, "أو" | "او" | "أم") || self.words[word].text.starts_with('و');
         if let [first, .., last] | [first @ last] = spoken[..]
             && spoken.len() <= FEW
             && first == end
@@ -195,7 +195,7 @@ mod tests {
             parts.into_iter().map(|part| document.text.text()[part].to_string()).collect::<Vec<_>>().join(" ")
         };
         let kept = "قتل خمسة جنود داخل المدينة";
-        for rest in ["أو خارجها", "وخارجها", "وريفها الشرقي"] {
+        for rest in ["أو خارجها", "او خارجها", "وخارجها", "وريفها الشرقي"] {
             assert_eq!(written(kept, rest), format!("{kept} {rest}."));
         }
         for rest in ["أو خارج حدودها", "ليلة أمس", "الشرقية وريفها"] {

@@ -21,7 +21,7 @@ const REDUNDANT: f32 = 0.5;
 const CLOSE: [&str; 8] = [".", "؟", "!", "،", "؛", ",", ";", ":"];
 /// Digits of a time or of a score.
 const DIGITS: usize = 3;
-/// Taken off the score of a sentence that leans on the one before it, or that only asks.
+/// Taken off the score of a sentence that leans on the one before it, and of one that only asks, where the best is chosen.
 const DANGLING_COST: f32 = 0.7;
 /// Reporting verbs and other words that open a sentence whose speaker was named before.
 const DANGLING: [&str; 36] = [
@@ -115,7 +115,7 @@ fn is_scrap(document: &Document, sentence: &DocSentence) -> bool {
     !sentence.words.clone().any(arabic) || spoken(document, sentence) <= SCRAP && !ends(document, sentence)
 }
 
-/// Sentences of `pool` without headings: short lines that end with no stop, where most of the others do, or that only ask.
+/// Sentences of `pool` without headings: short lines that end with no stop, where most of the others do.
 fn without_headings(document: &Document, pool: &[usize]) -> Vec<usize> {
     let sentence = |i: usize| &document.sentences[i];
     let long: Vec<usize> = pool.iter().copied().filter(|&i| spoken(document, sentence(i)) > LINK).collect();
@@ -125,9 +125,7 @@ fn without_headings(document: &Document, pool: &[usize]) -> Vec<usize> {
         before.is_empty() || before.ends_with(LINE_ENDS)
     };
     let short = |i: usize| spoken(document, sentence(i)) <= if Some(&i) == pool.first() { HEADING } else { LINK };
-    let whole = |i: usize| document.sentences.get(i + 1).is_none_or(|_| line(i + 1));
-    let asked = |i: usize| asks(document, sentence(i)) && whole(i);
-    let heading = |i: usize| short(i) && line(i) && (!ends(document, sentence(i)) || asked(i));
+    let heading = |i: usize| short(i) && line(i) && !ends(document, sentence(i));
     pool.iter().copied().filter(|&i| 2 * stopped <= long.len() || !heading(i)).collect()
 }
 
@@ -196,10 +194,15 @@ pub fn extract(
         rank[i] += config.lead / (place + 1) as f32;
         rank[i] += shares[i].map_or(0.0, |(share, word)| word.weight * share);
         let sentence = &document.sentences[i];
-        let leans = is_dangling(document, sentence) || leans_by_two(document, sentence) || quoted[i] || asks(document, sentence);
+        let leans = is_dangling(document, sentence) || leans_by_two(document, sentence) || quoted[i];
         rank[i] -= if leans { DANGLING_COST } else { 0.0 };
     }
     pool.sort_by(|&a, &b| rank[b].total_cmp(&rank[a]).then(a.cmp(&b)));
+    // A question may stand beside what tells, but not for it.
+    let told = |i: usize| rank[i] - if asks(document, &document.sentences[i]) { DANGLING_COST } else { 0.0 };
+    if let Some(best) = (0..pool.len()).min_by(|&a, &b| told(pool[b]).total_cmp(&told(pool[a]))) {
+        pool[..=best].rotate_right(1);
+    }
     let mut chosen: Vec<(usize, Vec<(usize, usize)>)> = Vec::new();
     let mut said: HashSet<String> = HashSet::new();
     let mut left = limit;
@@ -260,11 +263,15 @@ fn leans_by_two(document: &Document, sentence: &DocSentence) -> bool {
 /// Words that open a question.
 const ASKING: &str = "هل ما ماذا لماذا متى أين كيف كم من أي أية أليس ألا ألم أهو أهي لم";
 
+/// Words and marks within which a colon stands that names a speaker or a column.
+const SPEAKER: usize = 5;
+
 /// Whether a sentence is a question and nothing else, or a few words and a question behind a colon.
 fn asks(document: &Document, sentence: &DocSentence) -> bool {
     let words = sentence.words.clone();
     let ends = words.clone().rev().map(|at| document.word(at)).find(|word| !matches!(*word, "»" | "”" | "\"" | ")" | "!" | "."));
-    let first = words.clone().rev().find(|&at| document.word(at) == ":").map_or(words.start, |colon| colon + 1);
+    let colon = words.clone().take(SPEAKER).rev().find(|&at| document.word(at) == ":");
+    let first = colon.map_or(words.start, |colon| colon + 1);
     let opening = (first..words.end).find(|&at| !document.words[at].mark).map_or("", |at| document.word(at));
     let asking = |word: &str| among(ASKING, word) || word.strip_prefix(['و', 'ف']).is_some_and(|word| among(ASKING, word));
     matches!(ends, Some("؟" | "?")) && asking(opening)
@@ -483,8 +490,8 @@ mod tests {
             assert_eq!(led(&format!("{question}\n{told}"), 20)?.text, told);
             assert_eq!(led(question, 20)?.text, question);
         }
-        let asked = "متى يفتح الطريق؟";
-        assert_eq!(led(&format!("{asked}\n{told}"), 50)?.text, told, "a heading");
+        let asked = "متى تنتهي أعمال الصيانة؟";
+        assert_eq!(led(&format!("{asked}\n{told}"), 50)?.text, format!("{asked} {told}"), "beside what tells");
         let link = "وزيرة النقل تزور الطريق القديم بين المدينتين وتدعو الناس إلى الصبر";
         assert_eq!(led(&format!("{told}\n{link}"), 100)?.text, told, "a link to another article");
         let known = "عاد الوزير إلى المدينة، فهل يفتح الطريق الدولي؟";
