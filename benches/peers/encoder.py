@@ -139,6 +139,13 @@ def mujaz(args, name, rows_file=None):
         return json.loads(Path(report.name).read_text())["encoder"]["tokens_per_second"]
 
 
+def runs(args, kernel):
+    """Whether this machine has a kernel of mujaz."""
+    command = [args.mujaz, "bench", args.articles, "--articles", "1", "--model", args.model, "--repeat", "1", "--encoder-only"]
+    tried = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | {"MUJAZ_KERNEL": kernel})
+    return tried.returncode == 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("articles", help="JSONL of articles")
@@ -148,12 +155,14 @@ def main():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--model", default=str(ROOT / "models/mujaz-base"))
     parser.add_argument("--mujaz", default=str(ROOT / "target/release/mujaz"))
-    parser.add_argument("--kernels", default="avx512-f32,avx512-bf16,avx512-int8,avx2-f32,avx2-int8", help="kernels of mujaz to measure")
+    parser.add_argument("--kernels", default="avx512-f32,avx512-bf16,avx512-int8,avx2-f32,avx2-int8", help="kernels of mujaz to measure, those that the machine has")
     parser.add_argument("--no-candle", action="store_true", help="leave candle out: it is slow")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     folder = Path(tempfile.mkdtemp())
-    kernels = args.kernels.split(",")
+    kernels = [kernel for kernel in args.kernels.split(",") if runs(args, kernel)]
+    if not kernels:
+        raise SystemExit(f"this machine has none of {args.kernels}, or {args.articles} is no file of articles")
     mujaz(args, kernels[0], folder / "rows.jsonl")
     rows = [json.loads(line) for line in open(folder / "rows.jsonl")]
     rectangles, pieces = batches(rows, args.tokens), sum(map(len, rows))

@@ -20,6 +20,8 @@ pub struct Scratch {
     sums: Vec<f32>,
     mixed: Aligned<f32>,
     operand: Operand,
+    /// Whether a coarser exponential will do: beside linear layers in 8 bits.
+    coarse: bool,
 }
 
 impl Scratch {
@@ -33,6 +35,7 @@ impl Scratch {
             sums: Vec::new(),
             mixed: Aligned::default(),
             operand: Operand::default(),
+            coarse: kernel.precision() == Precision::Int8,
         }
     }
 }
@@ -72,10 +75,10 @@ pub fn attend<'a>(head: Head<'_>, out: impl Into<Target<'a>>, scratch: &mut Scra
         let Operand { halves, tile, sheet, .. } = &mut scratch.operand;
         let weights = if kernel.precision() == Precision::Bf16 {
             halves.resize(kernel.row_block() * row);
-            softmax(kernel.isa(), scores, length, sums, scale, halves);
+            softmax(kernel.isa(), scores, length, sums, scale, Raised::Halves(halves));
             Ready::Bf16(halves)
         } else {
-            softmax(kernel.isa(), scores, length, sums, scale, &mut []);
+            softmax(kernel.isa(), scores, length, sums, scale, if scratch.coarse { Raised::Coarse } else { Raised::Exact });
             Ready::F32(Rows { data: scores, stride: row, count: rows })
         };
         panels(weights, rows, &scratch.values, Out::rows(mixed, size).into(), After::Nothing, Aside { tile, sheet });
@@ -115,18 +118,28 @@ fn divide_halves<const FUSED: bool>(mixed: &[f32], sums: &[f32], out: &mut [u16]
     }
 }
 
-fn softmax(isa: Isa, scores: &mut [f32], length: usize, sums: &mut [f32], scale: f32, halves: &mut [u16]) {
-    #[cfg(target_arch = "x86_64")]
-    if !halves.is_empty() && isa.has_halves() {
-        return super::halves512::softmax(scores, length, sums, scale, halves);
-    }
-    dispatch!(isa, softmax_loop(scores: &mut [f32], length: usize, sums: &mut [f32], scale: f32, halves: &mut [u16]));
+/// What scores are raised to.
+enum Raised<'a> {
+    /// In their place, with a relative error below 3e-7.
+    Exact,
+    /// In their place, below 5e-6.
+    Coarse,
+    /// The same in bf16, elsewhere.
+    Halves(&'a mut [u16]),
 }
 
-/// `scores ← exp(scale · (scores - max))` over the first `length` of each row and 0 behind, with each row's sum beside
-/// it; in bf16 into `halves` instead where that has room, and 2^-126 behind, which values of 0 meet. Rows are whole vectors.
+fn softmax(isa: Isa, scores: &mut [f32], length: usize, sums: &mut [f32], scale: f32, raised: Raised<'_>) {
+    match raised {
+        #[cfg(target_arch = "x86_64")]
+        Raised::Halves(halves) if isa.has_halves() => super::halves512::softmax(scores, length, sums, scale, halves),
+        raised => dispatch!(isa, softmax_loop(scores: &mut [f32], length: usize, sums: &mut [f32], scale: f32, raised: Raised<'_>)),
+    }
+}
+
+/// `scores ← exp(scale · (scores - max))` over the first `length` of each row, with each row's sum beside it, and behind 0, or
+/// 2^-126, which values of 0 meet if any; in bf16 elsewhere where that is wanted. Rows are whole vectors.
 #[inline(always)]
-fn softmax_loop<const FUSED: bool>(scores: &mut [f32], length: usize, sums: &mut [f32], scale: f32, halves: &mut [u16]) {
+fn softmax_loop<const FUSED: bool>(scores: &mut [f32], length: usize, sums: &mut [f32], scale: f32, mut raised: Raised<'_>) {
     let stride = scores.len() / sums.len();
     for (r, (row, sum)) in scores.chunks_exact_mut(stride).zip(sums).enumerate() {
         if length < stride {
@@ -134,20 +147,31 @@ fn softmax_loop<const FUSED: bool>(scores: &mut [f32], length: usize, sums: &mut
         }
         let largest = lane_max(row);
         let mut lanes = [0.0f32; 16];
-        if halves.is_empty() {
-            for chunk in row.chunks_exact_mut(16) {
-                for (x, lane) in chunk.iter_mut().zip(&mut lanes) {
-                    *x = exp::<FUSED>((*x - largest) * scale);
-                    *lane += *x;
+        let base2 = scale * std::f32::consts::LOG2_E;
+        match &mut raised {
+            Raised::Exact => {
+                for chunk in row.chunks_exact_mut(16) {
+                    for (x, lane) in chunk.iter_mut().zip(&mut lanes) {
+                        *x = exp::<FUSED>((*x - largest) * scale);
+                        *lane += *x;
+                    }
                 }
             }
-        } else {
-            let (scale, halves) = (scale * std::f32::consts::LOG2_E, &mut halves[r * stride..][..stride]);
-            for (chunk, halves) in row.chunks_exact(16).zip(halves.chunks_exact_mut(16)) {
-                for ((&x, lane), half) in chunk.iter().zip(&mut lanes).zip(halves) {
-                    let raised = exp2_coarse::<FUSED>((x - largest) * scale);
-                    *lane += raised;
-                    *half = (raised.to_bits().wrapping_add(0x8000) >> 16) as u16;
+            Raised::Coarse => {
+                for chunk in row.chunks_exact_mut(16) {
+                    for (x, lane) in chunk.iter_mut().zip(&mut lanes) {
+                        *x = exp2_coarse::<FUSED>((*x - largest) * base2);
+                        *lane += *x;
+                    }
+                }
+            }
+            Raised::Halves(halves) => {
+                for (chunk, halves) in row.chunks_exact(16).zip(halves[r * stride..][..stride].chunks_exact_mut(16)) {
+                    for ((&x, lane), half) in chunk.iter().zip(&mut lanes).zip(halves) {
+                        let raised = exp2_coarse::<FUSED>((x - largest) * base2);
+                        *lane += raised;
+                        *half = (raised.to_bits().wrapping_add(0x8000) >> 16) as u16;
+                    }
                 }
             }
         }
@@ -217,8 +241,8 @@ mod tests {
                 let run = |isa: Option<Isa>| {
                     let (mut scores, mut sums, mut halves) = (scores.clone(), vec![0.0; rows], vec![1; rows * stride]);
                     match isa {
-                        Some(isa) => softmax(isa, &mut scores, length, &mut sums, 0.3, &mut halves),
-                        None => softmax_loop::<false>(&mut scores, length, &mut sums, 0.3, &mut halves),
+                        Some(isa) => softmax(isa, &mut scores, length, &mut sums, 0.3, Raised::Halves(&mut halves)),
+                        None => softmax_loop::<false>(&mut scores, length, &mut sums, 0.3, Raised::Halves(&mut halves)),
                     }
                     (sums, halves.iter().map(|&half| f32::from_bits(u32::from(half) << 16)).collect::<Vec<_>>())
                 };

@@ -46,29 +46,29 @@ unsafe fn f32_tile<const R: usize>(x: *const f32, x_stride: usize, weights: &[f3
 }
 
 pub(super) fn int8_panel(panel: &Panel<'_>, x: Quantised<'_>, weights: &[i8], columns: Columns<'_>, out: &mut [f32], tile: &mut [f32]) {
-    assert!(x.bytes.len() >= panel.rows * panel.groups * 4 && weights.len() == panel.groups * 4 * WIDTH);
-    assert!(x.scales.len() >= panel.rows && columns.scales.len() == WIDTH && columns.offsets.len() == WIDTH);
+    assert!(x.bytes.len() >= panel.rows * panel.groups * 4 && weights.len() == panel.groups * 4 * WIDTH && panel.groups.is_multiple_of(2));
+    assert!(x.scales.len() >= panel.rows && x.zeros.len() >= panel.rows);
+    assert!(columns.scales.len() == WIDTH && columns.offsets.len() == WIDTH);
     // SAFETY: as in `f32_panel`.
     unsafe { int8_rows(panel, x, weights, columns, out, tile) }
 }
 
 #[target_feature(enable = "avx2,fma")]
 unsafe fn int8_rows(panel: &Panel<'_>, x: Quantised<'_>, weights: &[i8], columns: Columns<'_>, out: &mut [f32], tile: &mut [f32]) {
-    cover!(panel.rows, [6, 1], |row, R| {
+    cover!(panel.rows, [3, 1], |row, R| {
         let (target, stride) = panel.target(row, R, WIDTH, out, tile);
-        let bytes = &x.bytes[row * panel.groups * 4..];
-        // SAFETY: as in `f32_rows`; `R` scales of rows and a panel's scales and offsets, as asserted.
-        unsafe { int8_tile::<R>(bytes.as_ptr(), &x.scales[row..], weights, columns, panel, target.as_mut_ptr(), stride) };
+        let rows = Quantised { bytes: &x.bytes[row * panel.groups * 4..], scales: &x.scales[row..], zeros: &x.zeros[row..] };
+        // SAFETY: as in `f32_rows`; `R` scales and zeros of rows and a panel's scales and offsets, as asserted.
+        unsafe { int8_tile::<R>(rows, weights, columns, panel, target.as_mut_ptr(), stride) };
         panel.finish::<true>(row, R, WIDTH, out, tile);
     });
 }
 
-/// Bytes times bytes, summed in pairs in 16 bits: 2 · 255 · 63 fits, so weights of 7 bits cannot overflow.
+/// Products of bytes are summed in 16 bits, four of each row and column at once, which fits them (`rows.rs`); then in 32.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn int8_tile<const R: usize>(
-    x: *const u8,
-    scales: &[f32],
+    x: Quantised<'_>,
     weights: &[i8],
     columns: Columns<'_>,
     panel: &Panel<'_>,
@@ -77,15 +77,18 @@ unsafe fn int8_tile<const R: usize>(
 ) {
     unsafe {
         let mut sums = [[_mm256_setzero_si256(); 2]; R];
-        let weights = weights.as_ptr();
+        let (bytes, weights) = (x.bytes.as_ptr(), weights.as_ptr().cast::<__m256i>());
         let ones = _mm256_set1_epi16(1);
-        for k in 0..panel.groups {
-            let left = _mm256_loadu_si256(weights.add(k * 4 * WIDTH).cast());
-            let right = _mm256_loadu_si256(weights.add(k * 4 * WIDTH + 32).cast());
+        for k in (0..panel.groups).step_by(2) {
+            // Two groups of inputs, each by two vectors of columns.
+            let w: [__m256i; 4] = std::array::from_fn(|i| _mm256_loadu_si256(weights.add(2 * k + i)));
             for (r, sum) in sums.iter_mut().enumerate() {
-                let x = _mm256_set1_epi32(x.add((r * panel.groups + k) * 4).cast::<i32>().read_unaligned());
-                sum[0] = _mm256_add_epi32(sum[0], _mm256_madd_epi16(_mm256_maddubs_epi16(x, left), ones));
-                sum[1] = _mm256_add_epi32(sum[1], _mm256_madd_epi16(_mm256_maddubs_epi16(x, right), ones));
+                let x = bytes.add((r * panel.groups + k) * 4).cast::<i32>();
+                let (even, odd) = (_mm256_set1_epi32(x.read_unaligned()), _mm256_set1_epi32(x.add(1).read_unaligned()));
+                for half in 0..2 {
+                    let four = _mm256_add_epi16(_mm256_maddubs_epi16(even, w[half]), _mm256_maddubs_epi16(odd, w[2 + half]));
+                    sum[half] = _mm256_add_epi32(sum[half], _mm256_madd_epi16(four, ones));
+                }
             }
         }
         for half in 0..2 {
@@ -93,8 +96,9 @@ unsafe fn int8_tile<const R: usize>(
             let column = _mm256_loadu_ps(columns.scales.as_ptr().add(half * 8));
             let bias = _mm256_loadu_ps(panel.bias.as_ptr().add(half * 8));
             for (r, sum) in sums.iter().enumerate() {
-                let exact = _mm256_cvtepi32_ps(_mm256_sub_epi32(sum[half], offset));
-                let scale = _mm256_mul_ps(_mm256_set1_ps(scales[r]), column);
+                let zero = _mm256_mullo_epi32(_mm256_set1_epi32(x.zeros[r]), offset);
+                let exact = _mm256_cvtepi32_ps(_mm256_sub_epi32(sum[half], zero));
+                let scale = _mm256_mul_ps(_mm256_set1_ps(x.scales[r]), column);
                 _mm256_storeu_ps(out.add(r * stride + half * 8), _mm256_fmadd_ps(exact, scale, bias));
             }
         }

@@ -18,9 +18,18 @@ enum Numbers {
 }
 
 impl Between {
-    /// No rows, for products of `kernel`.
+    /// No rows, for products of `kernel` and its attention.
     pub fn new(kernel: Kernel) -> Self {
-        let numbers = if kernel.halves_between() { Numbers::Halves(Aligned::default()) } else { Numbers::F32(Aligned::default()) };
+        Self::of(kernel.halves_between())
+    }
+
+    /// No rows, for products of `kernel` alone.
+    pub fn inside(kernel: Kernel) -> Self {
+        Self::of(kernel.halves_inside())
+    }
+
+    fn of(halves: bool) -> Self {
+        let numbers = if halves { Numbers::Halves(Aligned::default()) } else { Numbers::F32(Aligned::default()) };
         Self { numbers, width: 0 }
     }
 

@@ -224,6 +224,11 @@ impl Kernel {
         self.for_attention().precision == Precision::Bf16
     }
 
+    /// The same of what attention does not read.
+    pub(crate) fn halves_inside(self) -> bool {
+        self.precision != Precision::F32
+    }
+
     /// Columns of a packed panel: two vectors.
     const fn panel_width(self) -> usize {
         match self.isa {

@@ -3,7 +3,7 @@
 
 use super::memory::Aligned;
 use super::operands::{Input, Rows};
-use super::rows::{Half, ROUND, dispatch, poison, round_row};
+use super::rows::{Half, ROUND, WEIGHT, dispatch, poison, round_row};
 use super::{Isa, Kernel, Precision};
 
 /// Inputs that are packed for all columns of a panel before the next ones, so that writes stay in the cache.
@@ -23,7 +23,8 @@ pub struct Packed {
     pub(super) data: Data,
     /// int8: what one step of a column's weights stands for.
     pub(super) scales: Vec<f32>,
-    /// int8: 128 · the sum of a column's weights, which activations raised by 128 give too much.
+    /// int8: 128 · the sum of a column's weights, which activations raised by 128 give too much; AVX2: the sum, for rows are raised
+    /// each by its own.
     pub(super) offsets: Vec<i32>,
 }
 
@@ -99,13 +100,12 @@ impl Packed {
                 }
             }
             (Data::Int8(data), Input::F32(source)) => {
-                // Products of AVX2 are summed in pairs in 16 bits, which 7 bits of weight cannot overflow.
-                let most = if isa == Isa::Avx2 { 63.0 } else { 127.0 };
+                let (most, raised) = if isa == Isa::Avx2 { (WEIGHT, 1) } else { (127.0, 128) };
                 self.scales.resize(source.count.next_multiple_of(width), 1.0);
                 self.offsets.resize(source.count.next_multiple_of(width), 0);
                 let (scales, offsets): (&mut [f32], &mut [i32]) = (&mut self.scales, &mut self.offsets);
                 let data: &mut [i8] = data;
-                let into = Steps { most, scales, offsets };
+                let into = Steps { most, raised, scales, offsets };
                 dispatch!(isa, quantise_columns(data: &mut [i8], into: Steps<'_>, source: Rows<'_>, inputs: usize, width: usize));
             }
             (_, Input::Halves(_)) => panic!("{} does not read bf16", self.kernel),
@@ -184,9 +184,10 @@ impl Packed {
     }
 }
 
-/// What one step of each column stands for, and 128 · the sum of its steps; no weight has more than `most` steps.
+/// What one step of each column stands for, and `raised` · the sum of its steps; no weight has more than `most` steps.
 struct Steps<'a> {
     most: f32,
+    raised: i32,
     scales: &'a mut [f32],
     offsets: &'a mut [i32],
 }
@@ -205,7 +206,7 @@ fn quantise_columns<const FUSED: bool>(data: &mut [i8], into: Steps<'_>, source:
             *step = (x * inverse + ROUND).to_bits() as i8;
         }
         into.scales[o] = if largest > 0.0 { largest / into.most } else { 1.0 } + poison(column);
-        into.offsets[o] = 128 * steps.iter().map(|&q| i32::from(q)).sum::<i32>();
+        into.offsets[o] = into.raised * steps.iter().map(|&q| i32::from(q)).sum::<i32>();
         let panel = &mut data[o / width * width * depth + o % width * 4..];
         for (group, steps) in steps.chunks_exact(4).enumerate() {
             panel[group * 4 * width..][..4].copy_from_slice(steps);

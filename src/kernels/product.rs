@@ -5,7 +5,7 @@ use super::memory::Aligned;
 use super::neon;
 use super::operands::{Input, Rows, Target};
 use super::packed::{Data, Packed};
-use super::rows::{gelu, quantise, quantise_halves, round_bf16, round_row, settle};
+use super::rows::{RowSteps, gelu, quantise, quantise_halves, round_bf16, round_row, settle};
 use super::{Isa, Precision, amx, portable};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
@@ -25,8 +25,7 @@ pub enum After<'a> {
 #[derive(Debug, Default)]
 pub struct Operand {
     pub(super) halves: Aligned<u16>,
-    pub(super) bytes: Aligned<u8>,
-    pub(super) scales: Vec<f32>,
+    pub(super) steps: RowSteps,
     pub(super) tile: Aligned<f32>,
     pub(super) sheet: Aligned<f32>,
 }
@@ -97,14 +96,14 @@ pub fn product<'a>(x: impl Into<Input<'a>>, b: &Packed, out: impl Into<Target<'a
     let block = b.kernel().row_block();
     for first in (0..count).step_by(block) {
         let rows = block.min(count - first);
-        let Operand { halves, bytes, scales, tile, sheet } = &mut *operand;
-        let ready = ready(x.part(first, rows), b, halves, bytes, scales);
+        let Operand { halves, steps, tile, sheet } = &mut *operand;
+        let ready = ready(x.part(first, rows), b, halves, steps);
         panels(ready, rows, b, out.below(first), after, Aside { tile, sheet });
     }
 }
 
 /// A block of rows in the numbers that the kernel of `b` reads, in the memory given unless it can be read where it stands.
-fn ready<'a>(x: Input<'a>, b: &Packed, halves: &'a mut Aligned<u16>, bytes: &'a mut Aligned<u8>, scales: &'a mut Vec<f32>) -> Ready<'a> {
+fn ready<'a>(x: Input<'a>, b: &Packed, halves: &'a mut Aligned<u16>, steps: &'a mut RowSteps) -> Ready<'a> {
     let (kernel, inputs, depth) = (b.kernel(), b.inputs(), b.depth());
     match (kernel.precision(), x) {
         (Precision::F32, Input::F32(x)) => Ready::F32(x),
@@ -127,10 +126,10 @@ fn ready<'a>(x: Input<'a>, b: &Packed, halves: &'a mut Aligned<u16>, bytes: &'a 
         }
         (Precision::Int8, x) => {
             match x {
-                Input::F32(x) => quantise(kernel, x, inputs, depth, bytes, scales),
-                Input::Halves(x) => quantise_halves(kernel, x, inputs, depth, bytes, scales),
+                Input::F32(x) => quantise(kernel, x, inputs, depth, steps),
+                Input::Halves(x) => quantise_halves(kernel, x, inputs, depth, steps),
             }
-            Ready::Int8(Quantised { bytes, scales })
+            Ready::Int8(Quantised { bytes: &steps.bytes, scales: &steps.scales, zeros: &steps.zeros })
         }
     }
 }
@@ -267,11 +266,13 @@ impl Panel<'_> {
     }
 }
 
-/// Activations in 8 bits, raised by 128 (NEON: as they are), and what one step of each row stands for.
+/// Activations in 8 bits, raised by 128 (NEON: as they are; AVX2: by what is the row's zero), and what one step of
+/// each row stands for.
 #[derive(Clone, Copy)]
 pub(super) struct Quantised<'a> {
     pub bytes: &'a [u8],
     pub scales: &'a [f32],
+    pub zeros: &'a [i32],
 }
 
 /// Scale and offset of each column of a panel.
@@ -335,7 +336,7 @@ mod tests {
                 for after in [After::Nothing, After::Bias(&bias), After::Gelu(&bias)] {
                     let got = run(&a, inputs, &Packed::from_linear(&w, outputs, inputs, kernel), after);
                     let want = run(&a, inputs, &Packed::from_linear(&w, outputs, inputs, twin), after);
-                    // Weights have 7 bits under AVX2 and 8 under the twin.
+                    // Steps are coarser under AVX2 than under the twin.
                     let within = if kernel.to_string() == "avx2-int8" { tolerance(kernel, inputs) } else { 1e-4 };
                     for (got, want) in got.iter().zip(&want) {
                         prop_assert!((got - want).abs() < within, "{kernel}: {got} for {want}");

@@ -82,6 +82,7 @@ pub(super) fn bf16_to_f32(bits: u32) -> f32 {
 /// A number that is or becomes one in bf16.
 pub(super) trait Half: Copy {
     fn half(self) -> u16;
+    fn number(self) -> f32;
 }
 
 impl Half for f32 {
@@ -89,12 +90,22 @@ impl Half for f32 {
     fn half(self) -> u16 {
         bf16_of(self) as u16
     }
+
+    #[inline(always)]
+    fn number(self) -> f32 {
+        self
+    }
 }
 
 impl Half for u16 {
     #[inline(always)]
     fn half(self) -> u16 {
         self
+    }
+
+    #[inline(always)]
+    fn number(self) -> f32 {
+        bf16_to_f32(self.into())
     }
 }
 
@@ -169,23 +180,88 @@ fn gelu_coarse<const FUSED: bool>(x: f32) -> f32 {
     x * if share < 1.0 { share } else { 1.0 }
 }
 
-/// Rows in 8 bits, raised by 128, `depth` bytes a row, and what one step of each stands for.
-pub(super) fn quantise(kernel: Kernel, x: Rows<'_>, inputs: usize, depth: usize, out: &mut Aligned<u8>, scales: &mut Vec<f32>) {
-    let (isa, raised, out, scales) = steps(kernel, depth, out, scales);
+/// Rows in 8 bits, what one step of each stands for, and the step that is its 0.
+#[derive(Debug, Default)]
+pub(super) struct RowSteps {
+    pub bytes: Aligned<u8>,
+    pub scales: Vec<f32>,
+    pub zeros: Vec<i32>,
+}
+
+impl RowSteps {
+    /// Room for a block of rows; by what they are raised: not where both factors of a product are signed.
+    fn room(&mut self, kernel: Kernel, depth: usize) -> u8 {
+        self.bytes.resize(kernel.row_block() * depth);
+        self.scales.resize(kernel.row_block(), 0.0);
+        self.zeros.resize(kernel.row_block(), 0);
+        if kernel.isa() == Isa::Neon { 0 } else { 128 }
+    }
+}
+
+/// Rows in 8 bits, `depth` bytes a row: raised by 128, or for AVX2 in [`SPAN`] steps between their least and their largest number.
+pub(super) fn quantise(kernel: Kernel, x: Rows<'_>, inputs: usize, depth: usize, to: &mut RowSteps) {
+    let (isa, raised) = (kernel.isa(), to.room(kernel, depth));
+    let (out, scales, zeros): (&mut [u8], &mut [f32], &mut [i32]) = (&mut to.bytes, &mut to.scales, &mut to.zeros);
+    if isa == Isa::Avx2 {
+        let to = Span { out, scales, zeros };
+        return dispatch!(isa, span_loop(x: Rows<'_>, inputs: usize, depth: usize, to: Span<'_>));
+    }
     dispatch!(isa, quantise_loop(x: Rows<'_>, inputs: usize, depth: usize, raised: u8, out: &mut [u8], scales: &mut [f32]));
 }
 
 /// The same of rows in bf16.
-pub(super) fn quantise_halves(kernel: Kernel, x: Rows<'_, u16>, inputs: usize, depth: usize, out: &mut Aligned<u8>, scales: &mut Vec<f32>) {
-    let (isa, raised, out, scales) = steps(kernel, depth, out, scales);
+pub(super) fn quantise_halves(kernel: Kernel, x: Rows<'_, u16>, inputs: usize, depth: usize, to: &mut RowSteps) {
+    let (isa, raised) = (kernel.isa(), to.room(kernel, depth));
+    let (out, scales, zeros): (&mut [u8], &mut [f32], &mut [i32]) = (&mut to.bytes, &mut to.scales, &mut to.zeros);
+    if isa == Isa::Avx2 {
+        let to = Span { out, scales, zeros };
+        return dispatch!(isa, span_loop(x: Rows<'_, u16>, inputs: usize, depth: usize, to: Span<'_>));
+    }
     dispatch!(isa, halves_loop(x: Rows<'_, u16>, inputs: usize, depth: usize, raised: u8, out: &mut [u8], scales: &mut [f32]));
 }
 
-/// Room for a block of rows in 8 bits; by what they are raised: not where both factors of a product are signed.
-fn steps<'a>(kernel: Kernel, depth: usize, out: &'a mut Aligned<u8>, scales: &'a mut Vec<f32>) -> (Isa, u8, &'a mut [u8], &'a mut [f32]) {
-    out.resize(kernel.row_block() * depth);
-    scales.resize(kernel.row_block(), 0.0);
-    (kernel.isa(), if kernel.isa() == Isa::Neon { 0 } else { 128 }, out, scales)
+/// Steps between the least and the largest number of a row for AVX2, and the most of a weight. Four products of these, a rounding up
+/// counted, fit 16 bits: 160 · 51 · 4 = 32,640. More for activations, of which a row's largest is further from the others.
+const SPAN: f32 = 159.0;
+pub(super) const WEIGHT: f32 = 51.0;
+
+/// Where such rows go.
+struct Span<'a> {
+    out: &'a mut [u8],
+    scales: &'a mut [f32],
+    zeros: &'a mut [i32],
+}
+
+/// Rows in steps from the least number, or 0, to the largest; no step is above 160.
+#[inline(always)]
+fn span_loop<const FUSED: bool>(x: Rows<'_, impl Half>, inputs: usize, depth: usize, to: Span<'_>) {
+    for (r, out) in to.out.chunks_exact_mut(depth).take(x.count).enumerate() {
+        let row = &x.data[r * x.stride..][..inputs];
+        let (mut least, mut largest, mut bits) = ([0.0f32; 16], [0.0f32; 16], [0u32; 16]);
+        let mut look = |chunk: &[f32; 16]| {
+            for (((&x, least), largest), bits) in chunk.iter().zip(&mut least).zip(&mut largest).zip(&mut bits) {
+                *least = if x < *least { x } else { *least };
+                *largest = if x > *largest { x } else { *largest };
+                *bits = (*bits).max(x.to_bits() & 0x7FFF_FFFF);
+            }
+        };
+        let (whole, rest) = row.as_chunks::<16>();
+        whole.iter().for_each(|chunk| look(&chunk.map(Half::number)));
+        let mut last = [0.0; 16];
+        last.iter_mut().zip(rest).for_each(|(last, x)| *last = x.number());
+        look(&last);
+        let least = fold(least, |a, b| if a < b { a } else { b });
+        let span = fold(largest, |a, b| if a > b { a } else { b }) - least;
+        let inverse = if span > 0.0 { SPAN / span } else { 0.0 };
+        let zero = (ROUND - least * inverse).to_bits() as u8;
+        // Of all bits those of an infinity and of what is no number are the largest.
+        to.scales[r] = if bits.iter().all(|&bits| bits < f32::INFINITY.to_bits()) { span / SPAN } else { f32::NAN };
+        to.zeros[r] = zero.into();
+        for (byte, x) in out.iter_mut().zip(row) {
+            *byte = (mad::<FUSED>(x.number(), inverse, ROUND).to_bits() as u8).wrapping_add(zero);
+        }
+        out[inputs..].fill(zero);
+    }
 }
 
 #[inline(always)]
@@ -327,6 +403,7 @@ pub(super) fn fold(mut lanes: [f32; 16], both: impl Fn(f32, f32) -> f32) -> f32 
 mod tests {
     use super::super::testing::{kernels, numbers};
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn exp_is_within_its_stated_error() {
@@ -399,16 +476,35 @@ mod tests {
         let halves: Vec<u16> = x.iter().map(|&x| bf16_of(x) as u16).collect();
         let rounded: Vec<f32> = halves.iter().map(|&half| bf16_to_f32(half.into())).collect();
         for kernel in kernels() {
-            let ((mut a, mut b), (mut own, mut other)) = (Default::default(), (Vec::new(), Vec::new()));
-            quantise(kernel, Rows { data: &rounded, stride: 70, count: 5 }, 66, 128, &mut a, &mut own);
-            quantise_halves(kernel, Rows { data: &halves, stride: 70, count: 5 }, 66, 128, &mut b, &mut other);
-            assert_eq!((&a[..5 * 128], &own[..5]), (&b[..5 * 128], &other[..5]), "{kernel}");
+            let (mut a, mut b) = (RowSteps::default(), RowSteps::default());
+            quantise(kernel, Rows { data: &rounded, stride: 70, count: 5 }, 66, 128, &mut a);
+            quantise_halves(kernel, Rows { data: &halves, stride: 70, count: 5 }, 66, 128, &mut b);
+            let told = |steps: &RowSteps| (steps.bytes[..5 * 128].to_vec(), steps.scales[..5].to_vec(), steps.zeros[..5].to_vec());
+            assert_eq!(told(&a), told(&b), "{kernel}");
         }
         for bad in [f32::NAN, f32::NEG_INFINITY] {
-            let (mut bytes, mut scales) = Default::default();
+            let mut steps = RowSteps::default();
             let row = [0x3F80, bf16_of(bad) as u16];
-            quantise_halves(kernels()[0], Rows { data: &row, stride: 2, count: 1 }, 2, 64, &mut bytes, &mut scales);
-            assert!(scales[0].is_nan());
+            quantise_halves(kernels()[0], Rows { data: &row, stride: 2, count: 1 }, 2, 64, &mut steps);
+            assert!(steps.scales[0].is_nan());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn rows_in_steps_of_their_span_are_within_one_and_never_above_160(
+            row in proptest::collection::vec(-9.0f32..9.0, 1..80), shift in -12.0f32..12.0, size in -30i32..30,
+        ) {
+            let row: Vec<f32> = row.iter().map(|x| (x + shift) * 2f32.powi(size)).collect();
+            let (depth, mut scales, mut zeros) = (row.len().next_multiple_of(64), [0.0], [0]);
+            let mut out = vec![0u8; depth];
+            let to = Span { out: &mut out, scales: &mut scales, zeros: &mut zeros };
+            span_loop::<false>(Rows { data: &row, stride: row.len(), count: 1 }, row.len(), depth, to);
+            prop_assert!(out.iter().all(|&step| step <= 160));
+            for (i, &step) in out.iter().enumerate() {
+                let (told, x) = ((i32::from(step) - zeros[0]) as f32 * scales[0], row.get(i).copied().unwrap_or(0.0));
+                prop_assert!((told - x).abs() <= 0.51 * scales[0], "{told} for {x}");
+            }
         }
     }
 

@@ -175,7 +175,7 @@ impl Workspace {
             qkv: Between::new(kernel),
             context: Between::new(kernel),
             next: Aligned::default(),
-            wide: Between::new(kernel),
+            wide: Between::inside(kernel),
             operand: Operand::default(),
             scratch: Scratch::new(kernel),
             kernel,
