@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::model::Sequence;
 use crate::pipeline::document::Document;
 use crate::stages::{Clock, Stage};
-use crate::tasks::salience::{main_entities, unsaid};
+use crate::tasks::salience::{Setting, main_entities};
 use crate::tasks::stance::{Body, Pair, Reading, Target};
 use crate::tasks::{mentions, stance};
 
@@ -65,7 +65,7 @@ impl Analyzer {
             if document.pieces.is_empty() {
                 continue;
             }
-            let own = || main_entities(analyses[d].entities.as_deref().unwrap_or_default(), &unsaid(document));
+            let own = || main_entities(analyses[d].entities.as_deref().unwrap_or_default(), &Setting::of(document));
             let targets = asked[d].map_or_else(own, <[Target]>::to_vec);
             let (mean, body) = (self.mean(&windows[d]), Body::new(document));
             for target in targets {

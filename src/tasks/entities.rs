@@ -309,6 +309,27 @@ mod tests {
     }
 
     #[test]
+    fn names_of_page_furniture_are_the_articles_only_where_it_has_them_too() -> crate::Result<()> {
+        let text = "وصل لافروف إلى دمشق أمس.\nاقرأ أيضا: بوتين يزور دمشق";
+        let spans = [("لافروف", "PER"), ("دمشق", "LOC"), ("بوتين", "PER"), ("دمشق", "LOC")];
+        let found = settled(text, &spans)?;
+        assert_eq!(found.iter().map(|(name, ..)| name.as_str()).collect::<Vec<_>>(), ["لافروف", "دمشق", "دمشق"]);
+        assert_eq!(settled("صورة أرشيفية لمطار حلب", &[("لمطار حلب", "LOC")])?.len(), 1, "there is nothing else");
+        Ok(())
+    }
+
+    #[test]
+    fn places_behind_a_person_are_their_own() -> crate::Result<()> {
+        let text = "وصل يوسف الشاهد لبرلين. وقال كريم بلال مع لبنى كمال إن لحسن ببغداد.";
+        let found = settled(text, &[("يوسف الشاهد لبرلين", "PER"), ("كريم بلال", "PER"), ("لبنى كمال", "PER"), ("لحسن ببغداد", "PER")])?;
+        let names: Vec<(&str, &str)> = found.iter().map(|(_, kind, name)| (name.as_str(), kind.as_str())).collect();
+        let wanted =
+            [("يوسف الشاهد", "PER"), ("برلين", "LOC"), ("كريم بلال", "PER"), ("لبنى كمال", "PER"), ("لحسن", "PER"), ("بغداد", "LOC")];
+        assert_eq!(names, wanted);
+        Ok(())
+    }
+
+    #[test]
     fn names_have_no_references() -> crate::Result<()> {
         let text = "نشرت جريدة &quot;النور&quot; ذلك. وقال زيد &amp; عمرو.";
         let found = settled(text, &[("النور&quot;", "ORG"), ("زيد &amp; عمرو", "ORG")])?;

@@ -4,11 +4,12 @@ use super::stance::Target;
 use super::summary::{repeats_title, title_words};
 use crate::data::{Entity, StanceKind};
 use crate::pipeline::document::{Document, Field};
-use crate::text::asides::{dateline, is_byline, is_platform, is_press, mediums};
+use crate::text::asides::{dateline, is_byline, is_outlet, is_platform, is_press, mediums};
 use crate::text::clitics::{is_generic, strip};
 use crate::text::normalise::fold_letter;
 use crate::text::words::{Word, among};
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// Main entities that get a stance when no target is given.
 const MAIN_ENTITIES: usize = 3;
@@ -34,41 +35,71 @@ const BY_REPORTER: usize = 7;
 /// Mentions that make a platform, or an outlet which the headline names, a subject of its own: most are only quoted.
 const OF_PRESS: usize = 3;
 
-/// Code points of the text that the article does not say itself: page furniture, bylines, datelines, the headline again, platforms
-/// that something is said on, and lines without Arabic.
-pub fn unsaid(document: &Document) -> Vec<(usize, usize)> {
-    let text = document.text.text();
-    let title = title_words(document);
-    let mut out = Vec::new();
-    for sentence in document.sentences.iter().filter(|s| s.field == Field::Text) {
-        let words = &document.words[sentence.words.clone()];
-        let foreign = !text[sentence.bytes.clone()].contains(|c: char| ('\u{620}'..='\u{64a}').contains(&c));
-        let end = if sentence.boilerplate || foreign || is_byline(text, words) || repeats_title(document, sentence, &title) {
-            sentence.bytes.end
-        } else {
-            dateline(text, words).checked_sub(1).map_or(sentence.bytes.start, |last| words[last].end)
-        };
-        if end > sentence.bytes.start {
-            out.push(document.text.original_span(sentence.bytes.start, end));
-        }
-        for at in (0..words.len()).filter(|&at| among(REPORTERS, &strip(&text[words[at].start..words[at].end], |_| false))) {
-            let written = |word: &Word| &text[word.start..word.end];
-            let reach = &words[at..words.len().min(at + 1 + BY_REPORTER)];
-            let end = reach.iter().position(|word| word.mark || among(REPORTS, written(word))).unwrap_or(reach.len());
-            let near = words[at.saturating_sub(NEAR)..at].iter().chain(reach);
-            if !near.into_iter().any(|word| among(HARMED, &strip(written(word), |_| false))) {
-                out.push(document.text.original_span(reach[0].start, reach[end - 1].end));
+/// What an article says of its names by where they stand.
+#[derive(Default)]
+pub struct Setting {
+    /// Code points of the text that the article does not say itself: page furniture, bylines, datelines, the headline again, platforms
+    /// that something is said on, and lines without Arabic.
+    unsaid: Vec<(usize, usize)>,
+    /// Where in the text, in code points, the words behind «صحيفة», «قناة» and the like begin.
+    outlets: Vec<usize>,
+}
+
+impl Setting {
+    /// That of a document.
+    pub fn of(document: &Document) -> Self {
+        let text = document.text.text();
+        let title = title_words(document);
+        let mut out = Self::default();
+        for sentence in document.sentences.iter().filter(|s| s.field == Field::Text) {
+            let words = &document.words[sentence.words.clone()];
+            let foreign = !text[sentence.bytes.clone()].contains(|c: char| ('\u{620}'..='\u{64a}').contains(&c));
+            let end = if sentence.boilerplate || foreign || is_byline(text, words) || repeats_title(document, sentence, &title) {
+                sentence.bytes.end
+            } else {
+                dateline(text, words).checked_sub(1).map_or(sentence.bytes.start, |last| words[last].end)
+            };
+            if end > sentence.bytes.start {
+                out.unsaid.push(document.text.original_span(sentence.bytes.start, end));
+            }
+            let said_on = mediums(text, words).into_iter();
+            let said =
+                said_on.chain(reporters(text, words)).map(|on| document.text.original_span(words[on.start].start, words[on.end - 1].end));
+            out.unsaid.extend(said);
+            for (noun, rest) in words.iter().zip((1..).map(|at| &words[at..])) {
+                let name = rest.iter().find(|word| !word.mark).map(|word| (word.start, &text[word.start..word.end]));
+                let (start, first) = name.unwrap_or_default();
+                if is_outlet(&strip(&text[noun.start..noun.end], |_| false), first) {
+                    out.outlets.push(document.text.original_span(start, start + first.len()).0);
+                }
             }
         }
-        let said_on = mediums(text, words).into_iter();
-        out.extend(said_on.map(|on| document.text.original_span(words[on.start].start, words[on.end - 1].end)));
+        out
     }
-    out
+}
+
+/// Reporters (as indices of `words`, a sentence of `text`) with what names them, but where they are the news.
+fn reporters<'a>(text: &'a str, words: &'a [Word]) -> impl Iterator<Item = Range<usize>> + 'a {
+    let written = move |word: &Word| &text[word.start..word.end];
+    let found = (0..words.len()).filter(move |&at| among(REPORTERS, &strip(written(&words[at]), |_| false)));
+    found.filter_map(move |at| {
+        let reach = &words[at..words.len().min(at + 1 + BY_REPORTER)];
+        let end = reach.iter().position(|word| word.mark || among(REPORTS, written(word))).unwrap_or(reach.len());
+        let near = words[at.saturating_sub(NEAR)..at].iter().chain(reach);
+        let harmed = near.into_iter().any(|word| among(HARMED, &strip(written(word), |_| false)));
+        (!harmed).then_some(at..at + end)
+    })
 }
 
 /// Adjectives, as [`spelt`], that make another body of one: «مجلس الأمن القومي».
 const OTHERS: &str = "القومي القوميه الوطني الوطنيه العالي العاليه الرئيسي الثاني الثانيه المركزي المركزيه المحلي المحليه الاقليمي الاقليميه \
     الاسلامي الاسلاميه الملكي الملكيه الشعبي الشعبيه العسكري العسكريه المدني المدنيه السياسي السياسيه الاهلي الرياضي التنفيذي التشريعي";
+
+/// Nouns before a body that name another, which is a part of it or belongs to it: «أكاديمية أرسنال».
+const WITHIN: &str = "أكاديمية سفارة مكتبة مكتب لجنة إدارة رئاسة مجلس حرس كتائب سرايا ألوية";
+
+/// What an armed group is called before its name, as [`spelt`].
+const MILITIAS: &str = "ميليشيا ميليشيات مليشيا مليشيات جماعه عصابات";
 
 /// Nouns before a place that is the same without them.
 const LANDS: &str = "قطاع مدينة محافظة منطقة دولة جمهورية مملكة سلطنة إمارة ولاية إقليم بلدة قرية جزيرة قضاء ناحية حي";
@@ -85,18 +116,20 @@ struct Candidate<'a> {
     first: usize,
     mentions: usize,
     weight: f32,
+    /// Of an outlet, by its own first word or the noun before it.
+    outlet: bool,
 }
 
-/// The article's main persons, bodies and places: by mentions outside what is `unsaid`, earlier ones first among equals. A part of a
+/// The article's main persons, bodies and places: by mentions in what it says itself, earlier ones first among equals. A part of a
 /// longer name counts for that name; outlets are chosen only where the headline and the text speak of them.
-pub fn main_entities(entities: &[Entity], unsaid: &[(usize, usize)]) -> Vec<Target> {
-    let said = |e: &Entity| e.field.is_some() || !unsaid.iter().any(|&(start, end)| start <= e.start && e.end <= end);
+pub fn main_entities(entities: &[Entity], setting: &Setting) -> Vec<Target> {
+    let said = |e: &Entity| e.field.is_some() || !setting.unsaid.iter().any(|&(start, end)| start <= e.start && e.end <= end);
     let mut found: Vec<Candidate<'_>> = Vec::new();
     let mut index: HashMap<String, usize> = HashMap::new();
     for entity in entities.iter().filter(|e| e.kind != "MISC" && said(e)) {
         let title = entity.field.is_some();
         let words: Vec<String> = entity.name.split_whitespace().map(|word| spelt(word, &entity.kind)).collect();
-        let at = *index.entry(words.concat()).or_insert_with(|| {
+        let at = *index.entry(group(&words).unwrap_or_else(|| words.concat())).or_insert_with(|| {
             found.push(Candidate {
                 name: &entity.name,
                 kind: &entity.kind,
@@ -105,6 +138,7 @@ pub fn main_entities(entities: &[Entity], unsaid: &[(usize, usize)]) -> Vec<Targ
                 first: usize::MAX,
                 mentions: 0,
                 weight: 0.0,
+                outlet: false,
             });
             found.len() - 1
         });
@@ -112,6 +146,8 @@ pub fn main_entities(entities: &[Entity], unsaid: &[(usize, usize)]) -> Vec<Targ
         if entity.name.ends_with("ون") && !candidate.name.ends_with("ون") {
             candidate.name = &entity.name; // «الحوثيون», where the article has that too
         }
+        let (first, rest) = entity.name.split_once(' ').unwrap_or((&entity.name, ""));
+        candidate.outlet |= !rest.is_empty() && is_outlet(first, rest) || !title && setting.outlets.contains(&entity.start);
         candidate.titled |= title;
         candidate.first = if title { candidate.first } else { candidate.first.min(entity.start) };
         candidate.mentions += 1;
@@ -134,8 +170,9 @@ pub fn main_entities(entities: &[Entity], unsaid: &[(usize, usize)]) -> Vec<Targ
         once.weight *= IN_PASSING;
     }
     let own = |c: &Candidate<'_>| c.mentions >= OF_PRESS && (c.titled || is_platform(c.name));
-    let quoted = |c: &Candidate<'_>| c.kind == "ORG" && (is_press(c.name) || is_platform(c.name)) && !own(c);
-    found.retain(|c| c.weight > 0.0 && !quoted(c) && (c.kind == "PER" || !is_generic(c.name)));
+    let quoted = |c: &Candidate<'_>| c.kind == "ORG" && (c.outlet || is_press(c.name) || is_platform(c.name)) && !own(c);
+    let letters = |c: &Candidate<'_>| c.words.iter().all(|word| word.chars().count() < 2); // «أ ف ب», whose initials they are
+    found.retain(|c| c.weight > 0.0 && !quoted(c) && !letters(c) && (c.kind == "PER" || !is_generic(c.name)));
     found.sort_by(|a, b| b.weight.total_cmp(&a.weight)); // stable
     found.into_iter().take(MAIN_ENTITIES).map(|c| Target { text: c.name.to_string(), kind: StanceKind::Entity }).collect()
 }
@@ -148,6 +185,13 @@ fn spelt(word: &str, kind: &str) -> String {
         out.push_str("ين");
     }
     out
+}
+
+/// One word for the ways to name an armed group, with or without what it is: «ميليشيات الحوثي», «الميليشيات الحوثية».
+fn group(words: &[String]) -> Option<String> {
+    let [noun, whose] = words else { return None };
+    let noun = noun.strip_prefix("ال").unwrap_or(noun);
+    among(MILITIAS, noun).then(|| format!("{} {}", "ميليشيا", stem(whose.strip_prefix("ال").unwrap_or(whose))))
 }
 
 /// The longest name that a name is a part of, unless there are two: relatives share one.
@@ -166,16 +210,19 @@ fn is_part(part: &Candidate<'_>, whole: &Candidate<'_>) -> bool {
         return false;
     }
     if part.kind != "PER" {
-        let noun =
-            || whole.name.split_whitespace().next().is_some_and(|noun| is_generic(noun) && (part.kind != "LOC" || among(LANDS, noun)));
-        let group = || part.words.len() == 1 && stem(&part.words[0]) == stem(&whole.words[1]); // «الحوثيين», «ميليشيا الحوثي»
-        let bare = whole.words.len() == part.words.len() + 1 && noun() && (whole.words.ends_with(&part.words) || group());
+        let noun = whole.name.split_whitespace().next().is_some_and(|noun| match part.kind {
+            "LOC" => is_generic(noun) && among(LANDS, noun),
+            _ => is_generic(noun) && !among(WITHIN, noun),
+        });
+        let core = &whole.words[usize::from(noun && part.words[0] != whole.words[0])..];
+        let group = noun && core.len() == 1 && part.words.len() == 1 && stem(&part.words[0]) == stem(&core[0]); // «الحوثيين», «ميليشيا الحوثي»
         // «وزارة الداخلية» is not the Spanish one that it spoke to, where it comes first and more often.
         let (one, before) = (part.words.len() == 1, whole.first < part.first);
         let short = part.words.len() > 2 || one && before && part.words[0].starts_with("ال");
         let known = before || !one && whole.mentions >= part.mentions;
-        let begins = part.kind == "ORG" && whole.words.starts_with(&part.words);
-        return bare || begins && (short || known && is_epithet(&whole.words[part.words.len()..]));
+        let begins = part.kind == "ORG" && core.starts_with(&part.words);
+        let epithet = || known && is_epithet(&core[part.words.len()..]) || !one && known && is_further(&core[part.words.len()..]);
+        return group || core == part.words || begins && (core.len() == whole.words.len() && short || epithet());
     }
     let first = whole.words.iter().position(|word| Some(word) == part.words.first());
     let child = first.and_then(|at| at.checked_sub(1)).is_some_and(|before| matches!(whole.words[before].as_str(), "بن" | "ابن" | "بنت"));
@@ -197,6 +244,12 @@ fn is_epithet(words: &[String]) -> bool {
     }
 }
 
+/// Whether words behind a body's name say what it is for, «الهيئة الملكية للجبيل», or are what a name loses where it is taken too short:
+/// «حزب التقدم» of «حزب التقدم والاشتراكية».
+fn is_further(words: &[String]) -> bool {
+    words.first().is_some_and(|first| first.starts_with("وال") || first.starts_with("لل"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,7 +262,8 @@ mod tests {
     }
 
     fn names(entities: &[Entity], unsaid: &[(usize, usize)]) -> Vec<String> {
-        main_entities(entities, unsaid).into_iter().map(|target| target.text).collect()
+        let setting = Setting { unsaid: unsaid.to_vec(), ..Setting::default() };
+        main_entities(entities, &setting).into_iter().map(|target| target.text).collect()
     }
 
     #[test]
@@ -267,6 +321,15 @@ mod tests {
         let lands = ["لبنان", "جبل لبنان", "لبنان", "حمص", "محافظة حمص"];
         assert_eq!(parts(&lands.map(|name| (name, "LOC"))), ["لبنان", "محافظة حمص", "جبل لبنان"]);
         assert_eq!(parts(&[("بحر", "PER"), ("بحر", "PER"), ("محافظة", "LOC")]), ["بحر"], "a family's name");
+        let longer = ["الهيئة الملكية", "الهيئة الملكية للجبيل وينبع", "هيئة الهلال الأحمر السعودي", "الهلال الأحمر"];
+        assert_eq!(parts(&longer.map(|name| (name, "ORG"))), longer[1..3]);
+        for apart in [["أرسنال", "أكاديمية أرسنال"], ["أرامكو", "أرامكو للرئاسة العامة"]] {
+            assert_eq!(parts(&apart.map(|name| (name, "ORG"))), apart);
+        }
+        let party = ["حزب التقدم والاشتراكية", "حزب التقدم"];
+        assert_eq!(parts(&party.map(|name| (name, "ORG"))), party[..1], "taken too short");
+        let armed = ["ميليشيات الحوثي", "الميليشيات الحوثية", "جماعة الحوثي", "الحوثيين"];
+        assert_eq!(parts(&armed.map(|name| (name, "ORG"))), armed[..1]);
         assert_eq!(parts(&bodies[4..].iter().map(|&name| (name, "ORG")).collect::<Vec<_>>()).len(), 2);
     }
 
@@ -281,6 +344,26 @@ mod tests {
         let press = ["وكالة الأنباء السعودية", "صحيفة عكاظ", "هسبريس", "صحيفة الوطن", "وكالة ناسا", "الاتحاد"];
         assert_eq!(names(&[entities.as_slice(), &[titled, again]].concat(), &[]), ["فرانس برس", "جازان"]);
         assert_eq!(names(&press.map(|n| entity(n, "ORG", 1)), &[]), ["وكالة ناسا", "الاتحاد"], "by itself it is a club");
+        let outlets = ["قناة السويس", "إذاعة موزاييك", "قناة النيل", "أ ش أ"];
+        assert_eq!(names(&outlets.map(|n| entity(n, "ORG", 1)), &[]), ["قناة السويس"]);
+    }
+
+    #[test]
+    fn outlets_that_are_only_quoted_are_no_subject() -> crate::Result<()> {
+        let model = Model::load(&Source::Bundled, &Device::Cpu, None)?;
+        let text = "ونقلت صحيفة \"صنداي تايمز\" البريطانية ذلك، وحفرت قناة السويس. وقالت صنداي تايمز إن بنما غاضبة.";
+        let setting = Setting::of(&Document::new(&Article::new(text), &model.tokenizer, model.config.mujaz()?));
+        let at = |name: &str, from: usize| {
+            from + text.chars().skip(from).collect::<String>().split(name).next().unwrap_or_default().chars().count()
+        };
+        let found = |entities: &[Entity]| -> Vec<String> { main_entities(entities, &setting).into_iter().map(|t| t.text).collect() };
+        let (paper, canal) = (entity("صنداي تايمز", "ORG", at("صنداي", 0)), entity("السويس", "LOC", at("السويس", 0)));
+        let again = entity("صنداي تايمز", "ORG", at("صنداي", paper.start + 1));
+        assert_eq!(found(&[paper.clone(), canal.clone()]), ["السويس"]);
+        assert_eq!(found(&[paper.clone(), again.clone(), canal]), ["السويس"]);
+        let titled = Entity { field: Some("title".into()), ..entity("صنداي تايمز", "ORG", 0) };
+        assert_eq!(found(&[titled, paper, again]), ["صنداي تايمز"], "the headline is of it");
+        Ok(())
     }
 
     #[test]
@@ -296,7 +379,7 @@ mod tests {
         let text = "أعلنت فيسبوك إغلاق الحسابات.\nوكتب الوزير على موقع فيسبوك ذلك.";
         let document = Document::new(&Article::new(text), &model.tokenizer, model.config.mujaz()?);
         let start = text.chars().count() - "على موقع فيسبوك ذلك.".chars().count();
-        assert_eq!(unsaid(&document), [(start, start + "على موقع فيسبوك".chars().count())]);
+        assert_eq!(Setting::of(&document).unsaid, [(start, start + "على موقع فيسبوك".chars().count())]);
         Ok(())
     }
 
@@ -305,7 +388,7 @@ mod tests {
         let model = Model::load(&Source::Bundled, &Device::Cpu, None)?;
         let found = |text: &str| -> crate::Result<Vec<String>> {
             let document = Document::new(&Article::new(text), &model.tokenizer, model.config.mujaz()?);
-            let spans = unsaid(&document).into_iter();
+            let spans = Setting::of(&document).unsaid.into_iter();
             Ok(spans.filter_map(|(start, end)| crate::text::normalise::char_slice(text, start, end)).map(str::to_string).collect())
         };
         assert_eq!(found("وقال مراسل بي بي سي في دمشق عساف عبود إن القصف توقف.")?, ["مراسل بي بي سي في دمشق عساف عبود"]);
@@ -322,7 +405,7 @@ mod tests {
         let found = |title: Option<&str>| -> crate::Result<Vec<(usize, usize)>> {
             let mut article = Article::new(text);
             article.title = title.map(str::to_string);
-            Ok(unsaid(&Document::new(&article, &model.tokenizer, model.config.mujaz()?)))
+            Ok(Setting::of(&Document::new(&article, &model.tokenizer, model.config.mujaz()?)).unsaid)
         };
         assert_eq!(found(Some("لافروف يزور حلب"))?, [(0, 16)]);
         assert!(found(Some("لافروف في دمشق"))?.is_empty() && found(None)?.is_empty());
@@ -334,8 +417,11 @@ mod tests {
         let model = Model::load(&Source::Bundled, &Device::Cpu, None)?;
         let text = "أبها 25 شوال 1436 هـ الموافق 10 أغسطس 2015 م واس\nدبي، الإمارات العربية المتحدة (CNN)-- وصل الوزير.\nAHDATH.INFO\nو م ع\nاقرأ أيضا: خبر آخر\nثم غادر.";
         let document = Document::new(&Article::new(text), &model.tokenizer, model.config.mujaz()?);
-        let found: Vec<&str> =
-            unsaid(&document).into_iter().filter_map(|(start, end)| crate::text::normalise::char_slice(text, start, end)).collect();
+        let found: Vec<&str> = Setting::of(&document)
+            .unsaid
+            .into_iter()
+            .filter_map(|(start, end)| crate::text::normalise::char_slice(text, start, end))
+            .collect();
         assert_eq!(
             found,
             [

@@ -1,7 +1,7 @@
 //! Names as rules and the rest of the article mend them (decision 025).
 
 use super::entities::Span;
-use crate::pipeline::document::Document;
+use crate::pipeline::document::{Document, Field};
 use crate::text::clitics;
 use crate::text::references::{refers, resolved, shown};
 use crate::text::words::among;
@@ -40,7 +40,21 @@ pub(super) fn settle(document: &Document, spans: Vec<Span>) -> Vec<Span> {
     spans.retain(|span| span.words.len() > 1 || span.kind == "PER" || !noun(span));
     drop_adverbs(document, &mut spans);
     settle_types(document, &mut spans);
+    drop_furniture(document, &mut spans);
     spans
+}
+
+/// Without names that stand in page furniture and nowhere else in the article, if it is more than that: tags, captions, related links.
+fn drop_furniture(document: &Document, spans: &mut Vec<Span>) {
+    let furniture = |span: &Span| document.sentences[sentence(document, span)].boilerplate;
+    if document.sentences.iter().all(|sentence| sentence.boilerplate || sentence.field == Field::Title) || !spans.iter().any(furniture) {
+        return;
+    }
+    let names = names(document, spans);
+    let own: HashSet<&str> = spans.iter().zip(&names).filter(|(span, _)| !furniture(span)).map(|(_, name)| name.as_str()).collect();
+    let mut kept =
+        spans.iter().zip(&names).map(|(span, name)| !furniture(span) || own.contains(name.as_str())).collect::<Vec<_>>().into_iter();
+    spans.retain(|_| kept.next().unwrap_or(true));
 }
 
 /// Whether the article says that such a noun is the name of a club or a party: «نادي الشرطة», «حزب القوات».
@@ -73,13 +87,17 @@ fn drop_adverbs(document: &Document, spans: &mut Vec<Span>) {
     });
 }
 
-/// A person's name, cut before a word that «to the» is written onto: «بوتين» and «للأسد» are two.
+/// A person's name, cut before a word that «to the» is written onto: «بوتين» and «للأسد» are two; and before a place with a
+/// proclitic: «يوسف الشاهد» and «لبرلين».
 fn split(document: &Document, span: Span) -> Vec<Span> {
-    let to_the = |&at: &usize| document.word(at).starts_with("لل") && document.word(at).chars().count() > 4;
-    match span.words.clone().skip(1).find(to_the).filter(|_| span.kind == "PER") {
+    let to_the = |at: usize| document.word(at).starts_with("لل") && document.word(at).chars().count() > 4;
+    let in_place = |at: usize| document.word(at).starts_with(['ل', 'ب', 'ك']) && clitics::is_place(&bare(document, at));
+    let place = |at: usize| !clitics::is_known(document.word(at)) && in_place(at);
+    match span.words.clone().skip(1).find(|&at| to_the(at) || place(at)).filter(|_| span.kind == "PER") {
         Some(at) => {
-            let (words, kind) = (at..span.words.end, span.kind.clone());
-            vec![Span { words: span.words.start..at, ..span }, Span { words, kind, score: span.score }]
+            let kind = if place(at) { "LOC" } else { "PER" }.to_string();
+            let rest = Span { words: at..span.words.end, kind, score: span.score };
+            vec![Span { words: span.words.start..at, ..span }, rest]
         }
         None => vec![span],
     }

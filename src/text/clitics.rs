@@ -7,15 +7,15 @@ use std::sync::OnceLock;
 /// Common names, so that "بسوريا" loses its ب and "بغداد" keeps it.
 const KNOWN: &str = include_str!("known_names.txt");
 
-/// Nouns that names of bodies and places begin with, none of them a name by itself.
-const GENERIC: &str = "وزارة مجلس منظمة وكالة حركة جامعة محافظة ولاية حزب جيش هيئة لجنة لواء قناة جماعة حكومة قوات شركة نادي جمهورية مملكة \
-    إمارة مدينة بنك اتحاد مؤسسة صحيفة محكمة وحدات وحدة كتائب كتيبة كتلة كلية كنيسة فصائل فرقة فيلق بلدية برلمان برنامج منطقة مديرية ثانوية \
-    إدارة مجموعة مطار ميناء سوق فريق رئاسة جمعية دولة قرية حي شارع مستشفى جزيرة جبل جبال بحر نهر مضيق معبر مخيم بلدة قضاء ناحية حقل سد \
-    ملعب استاد متحف قصر مسجد جامع مركز معهد مدرسة منتخب قطاع إقليم شرطة معتمدية أمانة تنظيم ميليشيا مليشيا ميليشيات مليشيات نقابة رابطة شبكة نيابة مهرجان معرض \
-    بطولة دوري كأس مكتب صندوق مجلة جريدة قاعة تلفزيون دائرة";
-/// Those of them that are names with the article: a channel, a newspaper, clubs, countries that call themselves so.
-const NAMED: &str =
-    "جمهورية مملكة مدينة اتحاد وحدة وحدات كتائب كنيسة برلمان مديرية جزيرة سد قصر منتخب مخيم جيش بحر رئاسة رابطة شبكة مجلة دائرة كأس";
+/// Nouns that names of bodies and places begin with, no names by themselves nor with the article: «الحكومة».
+const GENERIC: &str = "وزارة مجلس منظمة وكالة حركة جامعة محافظة ولاية حزب هيئة لجنة لواء قناة جماعة حكومة قوات شركة نادي إمارة بنك مؤسسة صحيفة \
+    محكمة كتيبة كتلة كلية فصائل فرقة فيلق بلدية برنامج منطقة ثانوية إدارة مجموعة مطار ميناء سوق فريق جمعية دولة قرية حي شارع \
+    مستشفى جبل جبال نهر مضيق معبر بلدة قضاء ناحية حقل ملعب استاد متحف مسجد جامع مركز معهد مدرسة قطاع إقليم شرطة معتمدية أمانة \
+    تنظيم ميليشيا مليشيا ميليشيات مليشيات نقابة نيابة مهرجان معرض بطولة دوري مكتب صندوق جريدة قاعة تلفزيون";
+/// Those that are names with the article: a channel, a newspaper, clubs, countries that call themselves so.
+const NAMED: &str = "جمهورية مملكة مدينة اتحاد وحدة وحدات كتائب كنيسة برلمان مديرية جزيرة سد قصر منتخب مخيم جيش بحر رئاسة رابطة شبكة مجلة دائرة \
+    كأس قاعدة جبهة دار تحالف قوى جهاز ساحة ريف حلف سلاح محطة بورصة هضبة برج بحيرة مجمع غرفة مكتبة سجن ألوية مفوضية \
+    بوابة طريق جسر مرصد سفارة دوار أكاديمية حرس منتجع سرايا إذاعة ديوان ضريح";
 
 const CLITICS: [char; 5] = ['و', 'ف', 'ب', 'ل', 'ك'];
 
@@ -30,7 +30,14 @@ pub fn is_proclitic(word: &str) -> bool {
 
 fn known() -> &'static HashSet<&'static str> {
     static SET: OnceLock<HashSet<&'static str>> = OnceLock::new();
-    SET.get_or_init(|| KNOWN.lines().filter(|l| !l.is_empty() && !l.starts_with('#')).chain(GENERIC.split_whitespace()).collect())
+    SET.get_or_init(|| {
+        KNOWN
+            .lines()
+            .filter(|l| !l.is_empty() && !l.starts_with('#'))
+            .chain(GENERIC.split_whitespace())
+            .chain(NAMED.split_whitespace())
+            .collect()
+    })
 }
 
 /// Whether a word is known to be a name, or to begin one, as it is.
@@ -38,14 +45,20 @@ pub fn is_known(word: &str) -> bool {
     known().contains(word)
 }
 
+/// Whether a word is known to be the name of a place.
+pub fn is_place(word: &str) -> bool {
+    static SET: OnceLock<HashSet<&'static str>> = OnceLock::new();
+    SET.get_or_init(|| KNOWN.lines().skip(1).take_while(|line| !line.starts_with('#')).collect()).contains(word)
+}
+
 /// Whether a word without proclitics is a noun that names begin with, and no name: «محافظة».
 pub fn is_generic(word: &str) -> bool {
-    among(GENERIC, word)
+    among(GENERIC, word) || among(NAMED, word)
 }
 
 /// Whether a word without proclitics is such a noun with the article, which is no name either: «الحكومة».
 pub fn is_definite(word: &str) -> bool {
-    word.strip_prefix("ال").is_some_and(|noun| is_generic(noun) && !among(NAMED, noun))
+    word.strip_prefix("ال").is_some_and(|noun| among(GENERIC, noun))
 }
 
 /// `first` without the و of a list, where it is the first word of a name behind another: no name that is known begins so.

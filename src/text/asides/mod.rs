@@ -7,7 +7,7 @@ mod days;
 mod press;
 
 pub use datelines::{dateline, is_byline};
-pub use press::{is_platform, is_press, mediums};
+pub use press::{is_outlet, is_platform, is_press, mediums};
 
 use super::words::{Word, Words, among};
 use std::ops::Range;

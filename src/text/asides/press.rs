@@ -62,6 +62,10 @@ const PRESS: [&str; 26] = [
     "بلومبرغ",
     "هسبورت",
 ];
+/// Nouns before the name of an outlet.
+const OUTLETS: &str = "صحيفة جريدة مجلة إذاعة راديو فضائية قناة تلفزيون الصحيفة الإذاعة";
+/// What a channel is that is no outlet.
+const CANALS: &str = "السويس بنما";
 /// Platforms that news quotes what others say on.
 const PLATFORMS: &str = "تويتر فيسبوك يوتيوب إنستغرام انستغرام";
 /// Words between a platform and the word that says who speaks on it: «على موقع التواصل الاجتماعي».
@@ -86,8 +90,14 @@ pub fn is_press(name: &str) -> bool {
     listed || INITIALS.contains(&letters.as_str()) || news
 }
 
+/// Whether `first`, without proclitics, says that the name behind it, or the rest of its own, is that of an outlet: «صحيفة الشروق».
+pub fn is_outlet(first: &str, name: &str) -> bool {
+    among(OUTLETS, first) && !name.split_whitespace().next().is_some_and(|word| among(CANALS, word))
+}
+
 /// Whether a name is that of a platform and no more: «موقع تويتر», but not «شركة تويتر».
 pub fn is_platform(name: &str) -> bool {
+    let name = name.replace("فيس بوك", "فيسبوك");
     let mut words = name.rsplit(' ');
     words.next().is_some_and(|last| among(PLATFORMS, last)) && words.all(|word| among(SITES, word))
 }
