@@ -7,6 +7,7 @@ use crate::model::config::{CutConfig, ExtractConfig};
 use crate::pipeline::document::{Document, Field};
 use crate::stages::{Clock, Stage};
 use crate::tasks::cut::Opening;
+use crate::tasks::pool::pool;
 use crate::tasks::{entities, summary};
 use crate::text::clitics;
 use crate::text::normalise::Original;
@@ -77,7 +78,7 @@ impl Analyzer {
         // Who is only listed («ومحمد») or stands behind a preposition may go.
         let bare = |word: &usize| clitics::strip(document.word(*word), |_| false) == document.word(*word);
         let persons: HashSet<usize> = names.iter().filter(|name| name.kind == "PER").map(|name| name.words.start).filter(bare).collect();
-        let opening = Opening::new(document, &summary::pool(document), chosen, &inside, &persons, config, |word| state(word).is_some());
+        let opening = Opening::new(document, &pool(document), chosen, &inside, &persons, config, |word| state(word).is_some());
         if !opening.covers(document, chosen) {
             return None;
         }

@@ -2,7 +2,7 @@
 
 use super::chain::{Step, decode};
 use super::gaps::Gap;
-use super::summary::marker;
+use super::pool::marker;
 use crate::model::CutWords;
 use crate::model::config::CutConfig;
 use crate::pipeline::document::Document;

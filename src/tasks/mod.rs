@@ -7,12 +7,14 @@ mod gaps;
 mod marks;
 pub mod mentions;
 pub mod passages;
+pub mod pool;
 pub mod salience;
 mod settle;
 pub mod stance;
 pub mod summary;
 mod tidy;
 pub mod topics;
+mod wording;
 
 /// `ln Σ e^x`-normalised logits, divided by `temperature` first.
 pub(crate) fn log_softmax(logits: &[f32], temperature: f32) -> Vec<f32> {

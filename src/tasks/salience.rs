@@ -1,7 +1,7 @@
 //! What an article is about: the persons, bodies and places that get a stance when no target is given.
 
+use super::pool::{repeats_title, title_words};
 use super::stance::Target;
-use super::summary::{repeats_title, title_words};
 use crate::data::{Entity, StanceKind};
 use crate::pipeline::document::{Document, Field};
 use crate::text::asides::{dateline, is_byline, is_outlet, is_platform, is_press, mediums};
