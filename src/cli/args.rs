@@ -132,7 +132,8 @@ pub struct Computing {
     /// auto, cpu, cuda, cuda:N or metal
     #[arg(long, default_value = "auto")]
     pub device: Device,
-    /// Numbers that the encoder multiplies in: f32, bf16, int8, or auto: bf16 where the processor has AMX, else f32
+    /// Numbers that the encoder multiplies in: f32, bf16, int8, or auto: bf16 where the processor has AMX or
+    /// AVX512-BF16, else f32
     #[arg(long, value_name = "P", default_value = "auto", value_parser = precision)]
     pub precision: Chosen,
     /// Worker threads (default: one a core)

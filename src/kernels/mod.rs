@@ -146,7 +146,7 @@ impl Kernel {
         found
     }
 
-    /// The best kernel of this machine for a precision; for `None` bf16 where the machine has AMX, else f32. Plain Rust
+    /// The best kernel of this machine for a precision; for `None` bf16 where the machine has AMX or AVX512-BF16, else f32. Plain Rust
     /// is not chosen where the machine has more than that.
     ///
     /// The environment variable `MUJAZ_KERNEL` narrows the choice: to a family (`amx`, `avx512`, `avx2`,
@@ -161,9 +161,11 @@ impl Kernel {
         let worthy = |k: &&Self| k.isa != Isa::Portable || !better || forced.is_some();
         let candidates: Vec<Self> = available.iter().filter(named).filter(worthy).copied().collect();
         let one = |wanted: Precision| candidates.iter().copied().find(|k| k.precision == wanted);
+        // On ARM bf16 has not been measured.
+        let quick = |k: &Self| matches!(k.isa, Isa::Amx | Isa::Avx512);
         let found = match precision {
             Some(wanted) => one(wanted),
-            None => candidates.iter().copied().find(|k| k.isa == Isa::Amx).or_else(|| one(Precision::F32)).or(candidates.first().copied()),
+            None => one(Precision::Bf16).filter(quick).or_else(|| one(Precision::F32)).or(candidates.first().copied()),
         };
         found.ok_or_else(|| {
             let names: Vec<String> = available.iter().map(Self::to_string).collect();
@@ -331,6 +333,10 @@ mod tests {
         assert_eq!(choose(None, Some("avx512")).as_deref(), Ok("avx512-f32"));
         assert_eq!(choose(None, Some("amx-int8")).as_deref(), Ok("amx-int8"));
         assert_eq!(Kernel::choose_from(&server[2..], None, None).map(|k| k.to_string()).as_deref(), Ok("avx512-f32"));
+        for (isa, auto) in [(Isa::Avx512, "avx512-bf16"), (Isa::Neon, "neon-f32"), (Isa::Portable, "portable-f32")] {
+            let machine = [Precision::F32, Precision::Bf16, Precision::Int8].map(|precision| k(isa, precision));
+            assert_eq!(Kernel::choose_from(&machine, None, None).map(|k| k.to_string()).as_deref(), Ok(auto));
+        }
         let refused = Kernel::choose_from(&server[2..], Some(Precision::Bf16), Some("amx")).err();
         let said =
             "this machine has no kernel for --precision bf16 with MUJAZ_KERNEL=amx; it can run avx512-f32, avx512-int8, portable-f32";
