@@ -101,7 +101,14 @@ impl Decoder {
             let path = self.viterbi(&logits[sentence.words.clone()]);
             spans.extend(self.spans(&path, sentence.words.start));
         }
-        settle(document, spans)
+        let mut spans = settle(document, spans);
+        spans.retain(|span| self.knows(&span.kind)); // rules make places of any model's names
+        spans
+    }
+
+    /// Whether the model has labels of a type.
+    fn knows(&self, kind: &str) -> bool {
+        self.tags.iter().any(|tag| matches!(tag, Tag::Begin(own) | Tag::Inside(own) if own == kind))
     }
 
     fn spans(&self, path: &[(usize, f32)], first: usize) -> Vec<Span> {
@@ -238,8 +245,8 @@ mod tests {
             ("السورية", "MISC"),
             ("الحكومة", "ORG"),
         ];
-        let names = ["بوتين", "للأسد", "منصف الإدريسي", "منصف الإدريسي", "والحكومة السورية"];
-        let kinds = ["PER", "PER", "PER", "PER", "ORG"];
+        let names = ["بوتين", "للأسد", "موسكو", "منصف الإدريسي", "منصف الإدريسي", "والحكومة السورية"];
+        let kinds = ["PER", "PER", "LOC", "PER", "PER", "ORG"];
         let wanted: Vec<(String, String)> = names.iter().zip(kinds).map(|(n, k)| (n.to_string(), k.to_string())).collect();
         assert_eq!(texts(settled(text, &spans)?), wanted);
         let text = "دعت الحكومة الفلسطينيين إلى الوحدة. وقال أحمد بحر ذلك. وشكر بحر تركيا والسلطة الفلسطينية.";
@@ -259,12 +266,70 @@ mod tests {
         let spans = [("جدة", "LOC"), ("وينبع", "LOC"), ("الدوري", "PER"), ("عزت الدوري", "PER"), ("جوليين", "PER")];
         let found = settled(text, &spans)?;
         let names: Vec<(&str, &str)> = found.iter().map(|(_, kind, name)| (name.as_str(), kind.as_str())).collect();
-        assert_eq!(names, [("جدة", "LOC"), ("ينبع", "LOC"), ("الدوري", "PER"), ("عزت الدوري", "PER"), ("جوليين", "PER")]);
+        assert_eq!(names, [("جدة", "LOC"), ("ينبع", "LOC"), ("تبوك", "LOC"), ("الدوري", "PER"), ("عزت الدوري", "PER"), ("جوليين", "PER")]);
         let text = "فاز ليفربول وليفربول على ليفربول، ورحب للأوروبيين. شاهد «بالحجم العائلي» و«السوق»";
         let spans = [("ليفربول", "ORG"), ("وليفربول", "PER"), ("ليفربول", "ORG"), ("للأوروبيين", "LOC"), ("بالحجم العائلي", "MISC")];
         let found = settled(text, &spans)?;
         assert_eq!(found.iter().map(|(_, kind, _)| kind.as_str()).collect::<Vec<_>>(), ["ORG", "ORG", "ORG", "MISC", "MISC"]);
         assert_eq!(found[4].2, "بالحجم العائلي", "a title in quotes is as it is written");
+        Ok(())
+    }
+
+    #[test]
+    fn names_that_touch_are_one_or_one_of_them_is_none() -> crate::Result<()> {
+        let told = |text: &str, spans: &[(&str, &str, f32)]| -> crate::Result<Vec<String>> {
+            Ok(settled_as(text, spans)?.into_iter().map(|(text, kind, _)| format!("{text} {kind}")).collect())
+        };
+        let two = |first, second, sure| [(first, "PER", sure), (second, "PER", 0.9)];
+        let cases = [
+            ("سجل زلاتان إبراهيموفيتش هدفا.", two("زلاتان", "إبراهيموفيتش", 0.9), vec!["زلاتان إبراهيموفيتش PER"]),
+            ("قالت منى بنت ناصر الخالدي ذلك.", two("منى بنت", "ناصر الخالدي", 0.9), vec!["منى بنت ناصر الخالدي PER"]),
+            ("كانت كوستاند مديرة.", two("كانت", "كوستاند", 0.9), vec!["كانت PER", "كوستاند PER"]),
+            ("قال الرائد يحيى القحطاني ذلك.", two("الرائد", "يحيى القحطاني", 0.6), vec!["يحيى القحطاني PER"]),
+            ("سجل الغاني مبارك واكاسو هدفا.", two("الغاني", "مبارك واكاسو", 0.6), vec!["الغاني MISC", "مبارك واكاسو PER"]),
+            ("استقبل الأسد بوتين أمس.", two("الأسد", "بوتين", 0.95), vec!["الأسد PER", "بوتين PER"]),
+            ("التقى بوتين الأسد أمس.", two("بوتين", "الأسد", 0.95), vec!["بوتين PER", "الأسد PER"]),
+            ("وصل بوتين.\nزيد غادر.", two("بوتين", "زيد", 0.95), vec!["بوتين PER", "زيد PER"]),
+        ];
+        for (text, spans, wanted) in cases {
+            assert_eq!(told(text, &spans)?, wanted, "{text}");
+        }
+        let text = "حضر نيمار رافائيلا سانتوس. وسجل نيمار هدفا.";
+        let spans = [("نيمار", "PER", 0.9), ("رافائيلا سانتوس", "PER", 0.9), ("نيمار", "PER", 0.9)];
+        assert_eq!(told(text, &spans)?, ["نيمار PER", "رافائيلا سانتوس PER", "نيمار PER"], "who stands alone elsewhere");
+        let text = "حافظ الزواري يتحدث. دعا حافظ الزواري إلى ذلك.";
+        let spans = [("حافظ", "PER", 0.8), ("الزواري", "PER", 0.8), ("حافظ", "PER", 0.7)];
+        assert_eq!(told(text, &spans)?, ["حافظ الزواري PER", "حافظ الزواري PER"], "twice with the same name behind it");
+        let places = [("غرب", "LOC", 0.6), ("القصيم", "LOC", 0.9), ("وبوركينا", "LOC", 0.99), ("فاسو", "LOC", 0.5)];
+        assert_eq!(told("هطلت أمطار غرب القصيم وبوركينا فاسو.", &places)?, ["القصيم LOC", "وبوركينا LOC", "فاسو LOC"]);
+        let spans = [("هيئة السياحة بمنطقة", "ORG", 0.9), ("المدينة المنورة", "LOC", 0.9)];
+        assert_eq!(told("أعلنت هيئة السياحة بمنطقة المدينة المنورة ذلك.", &spans)?, ["هيئة السياحة بمنطقة المدينة المنورة ORG"]);
+        Ok(())
+    }
+
+    #[test]
+    fn no_name_has_a_type_that_the_model_lacks() -> crate::Result<()> {
+        use crate::model::{Device, Model, Source};
+        let model = Model::load(&Source::Bundled, &Device::Cpu, None)?;
+        let document = Document::new(&crate::Article::new("وصل الوفد من جنيف."), &model.tokenizer, model.config.mujaz()?);
+        let names = |labels: [&str; 3]| {
+            let labels = labels.map(str::to_string).to_vec();
+            let decoder = Decoder::new(&EntitiesConfig { labels, temperature: 1.0 });
+            decoder.decode(&document, &vec![Some(vec![9.0, 0.0, 0.0]); document.words.len()]).len()
+        };
+        assert_eq!((names(["O", "B-LOC", "I-LOC"]), names(["O", "B-PER", "I-PER"])), (1, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn well_known_places_need_no_label() -> crate::Result<()> {
+        let told = |text: &str, spans: &[(&str, &str)]| -> crate::Result<Vec<String>> {
+            Ok(settled(text, spans)?.into_iter().map(|(text, kind, name)| format!("{text} {kind} {name}")).collect())
+        };
+        let text = "وصل الوفد من جنيف لليمن بعد الظروف القاهرة.";
+        assert_eq!(told(text, &[])?, ["جنيف LOC جنيف", "لليمن LOC اليمن"]);
+        assert_eq!(told(text, &[("جنيف لليمن", "ORG")])?, ["جنيف لليمن ORG جنيف لليمن"], "no part of another name");
+        assert_eq!(told("وصل الوفد.\nسمات اليمن", &[])?, [] as [&str; 0], "page furniture");
         Ok(())
     }
 

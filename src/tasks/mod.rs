@@ -6,6 +6,7 @@ pub mod entities;
 mod gaps;
 mod marks;
 pub mod mentions;
+mod neighbours;
 pub mod passages;
 pub mod pool;
 pub mod salience;

@@ -1,6 +1,7 @@
 //! Names as rules and the rest of the article mend them (decision 025).
 
 use super::entities::Span;
+use super::neighbours::mend_neighbours;
 use crate::pipeline::document::{Document, Field};
 use crate::text::clitics;
 use crate::text::references::{refers, resolved, shown};
@@ -21,7 +22,7 @@ const BEARING: &str = "نادي لاعب لاعبي لاعبو مدرب مهاج
 const BRACKETED: usize = 12;
 
 /// A word without proclitics, whatever else the article has.
-fn bare(document: &Document, word: usize) -> String {
+pub(super) fn bare(document: &Document, word: usize) -> String {
     clitics::strip(document.word(word), |_| false)
 }
 
@@ -34,8 +35,9 @@ fn is_proclitic(document: &Document, span: &Span) -> bool {
 pub(super) fn settle(document: &Document, spans: Vec<Span>) -> Vec<Span> {
     let mut spans: Vec<Span> = spans.into_iter().flat_map(|span| split(document, span)).collect();
     spans.retain_mut(|span| trim(document, span) && !is_proclitic(document, span));
-    let mut spans = join_adjectives(document, join_nouns(document, spans));
+    let mut spans = join_adjectives(document, join_nouns(document, mend_neighbours(document, spans)));
     complete(document, &mut spans);
+    add_places(document, &mut spans);
     let noun = |span: &Span| clitics::is_definite(&bare(document, span.words.start)) && !is_borne(document, span.words.start);
     spans.retain(|span| span.words.len() > 1 || span.kind == "PER" || !noun(span));
     drop_adverbs(document, &mut spans);
@@ -64,7 +66,7 @@ fn is_borne(document: &Document, word: usize) -> bool {
 }
 
 /// Whether a name is one word that tanween makes an adverb or an object, as few names are: «روسيا» of «روسياً», «أولاً».
-fn is_adverb(document: &Document, span: &Span) -> bool {
+pub(super) fn is_adverb(document: &Document, span: &Span) -> bool {
     let (part, word) = (document.part(document.field(span.words.start)), document.words[span.words.start]);
     let alef = word.end - 'ا'.len_utf8()..word.end;
     let (start, end) = part.original_span(alef.start, alef.end);
@@ -219,6 +221,25 @@ fn complete(document: &Document, spans: &mut Vec<Span>) {
     }
 }
 
+/// Score of a place that is known by its name alone: of 600 articles 66 were added, and nearly all were places.
+const KNOWN: f32 = 0.9;
+
+/// Well-known places that no label names: «لليمن», «بجنيف».
+fn add_places(document: &Document, spans: &mut Vec<Span>) {
+    let mut found = Vec::new();
+    for sentence in document.sentences.iter().filter(|sentence| !sentence.boilerplate) {
+        for at in sentence.words.clone().filter(|&at| !document.words[at].mark) {
+            let next = spans.partition_point(|span| span.words.end <= at);
+            let free = spans.get(next).is_none_or(|span| span.words.start > at);
+            if free && clitics::is_unmistakable(&bare(document, at)) {
+                found.push(Span { words: at..at + 1, kind: "LOC".to_string(), score: KNOWN });
+            }
+        }
+    }
+    spans.extend(found);
+    spans.sort_by_key(|span| span.words.start);
+}
+
 /// Give every occurrence of a name the type that has the most probability behind it in the article, whatever is written onto it.
 fn settle_types(document: &Document, spans: &mut [Span]) {
     let mut votes: HashMap<String, HashMap<String, f32>> = HashMap::new();
@@ -276,7 +297,7 @@ fn sentence_at(document: &Document, word: usize) -> usize {
 }
 
 /// The sentence that a name stands in.
-fn sentence(document: &Document, span: &Span) -> usize {
+pub(super) fn sentence(document: &Document, span: &Span) -> usize {
     sentence_at(document, span.words.start)
 }
 

@@ -51,6 +51,15 @@ pub fn is_place(word: &str) -> bool {
     SET.get_or_init(|| KNOWN.lines().skip(1).take_while(|line| !line.starts_with('#')).collect()).contains(word)
 }
 
+/// Places whose names are other words, adjectives or clubs as well: «الرباط الصليبي», «الظروف القاهرة».
+const MISTAKABLE: &str = "المدينة جنوب الولايات مالي صور تدمر مسقط حماة حمص حلب السعودية سورية المغرب مصر قطر جدة مكة فاس برشلونة ليفربول الحديدة الرقة \
+    الخليل الموصل القاهرة مأرب درعا الرمادي جنين كابل الرباط تعز";
+
+/// Whether a word is the name of a place wherever it stands.
+pub fn is_unmistakable(word: &str) -> bool {
+    is_place(word) && !among(MISTAKABLE, word)
+}
+
 /// Whether a word without proclitics is a noun that names begin with, and no name: «محافظة».
 pub fn is_generic(word: &str) -> bool {
     among(GENERIC, word) || among(NAMED, word)
