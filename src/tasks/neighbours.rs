@@ -31,12 +31,14 @@ fn joined(one: Span, next: Span) -> Span {
     Span { words: one.words.start..next.words.end, kind: one.kind, score }
 }
 
-/// Persons of one word, each with the words behind its occurrences; none where a sentence ends.
-fn followers<'a>(document: &'a Document, spans: &[Span]) -> HashMap<String, Vec<Option<&'a str>>> {
-    let mut out: HashMap<String, Vec<Option<&str>>> = HashMap::new();
+/// Persons of one word: the word that stands behind every occurrence, `None` where they differ or a sentence ends, and how many there are.
+fn followers<'a>(document: &'a Document, spans: &[Span]) -> HashMap<String, (Option<&'a str>, usize)> {
+    let mut out = HashMap::new();
     for span in spans.iter().filter(|span| span.kind == "PER" && span.words.len() == 1) {
         let inside = span.words.end < document.sentences[sentence(document, span)].words.end;
-        out.entry(bare(document, span.words.start)).or_default().push(inside.then(|| document.word(span.words.end)));
+        let behind = inside.then(|| document.word(span.words.end));
+        let own: &mut (Option<&str>, usize) = out.entry(bare(document, span.words.start)).or_insert((behind, 0));
+        *own = (own.0.filter(|_| own.0 == behind), own.1 + 1);
     }
     out
 }
@@ -62,11 +64,11 @@ pub(super) fn mend_neighbours(document: &Document, spans: Vec<Span>) -> Vec<Span
 
 /// Join «زلاتان» to «إبراهيموفيتش» behind it, where the article never has the first without the second, and before a name drop what
 /// is none, «الرائد», or is that of a people, «الغاني».
-fn persons(document: &Document, one: Span, next: Span, followers: &HashMap<String, Vec<Option<&str>>>) -> Vec<Span> {
+fn persons(document: &Document, one: Span, next: Span, followers: &HashMap<String, (Option<&str>, usize)>) -> Vec<Span> {
     let (first, second) = (bare(document, one.words.start), document.word(next.words.start));
     let behind = followers.get(&first).filter(|_| one.words.len() == 1);
-    let always = behind.is_some_and(|behind| behind.iter().all(|word| *word == Some(second)));
-    let often = behind.is_some_and(|behind| behind.len() > 1);
+    let always = behind.is_some_and(|&(word, _)| word == Some(second));
+    let often = behind.is_some_and(|&(_, count)| count > 1);
     let article = |word: &str| word.starts_with("ال");
     let linked = among(LINKS, document.word(one.words.end - 1));
     // «الدوري» before «عزت الدوري» is a name.
