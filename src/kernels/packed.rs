@@ -50,14 +50,25 @@ impl Packed {
     /// Pack a weight `[outputs, inputs]` as `torch.nn.Linear` stores it.
     pub fn from_linear(weight: &[f32], outputs: usize, inputs: usize, kernel: Kernel) -> Self {
         assert_eq!(weight.len(), outputs * inputs);
-        let mut packed = Self::new(kernel);
+        let mut packed = Self { inputs, outputs, ..Self::new(kernel) };
+        let size = packed.size();
+        packed.data = match kernel.precision {
+            Precision::F32 => Data::F32(Aligned::lasting(size)),
+            Precision::Bf16 => Data::Bf16(Aligned::lasting(size / 2)),
+            Precision::Int8 => Data::Int8(Aligned::lasting(size)),
+        };
         packed.pack_columns(Rows { data: weight, stride: inputs, count: outputs }, inputs);
         packed
     }
 
+    /// Numbers of all panels.
+    fn size(&self) -> usize {
+        self.depth() * self.outputs.div_ceil(self.width()) * self.width()
+    }
+
     fn reshape(&mut self, inputs: usize, outputs: usize) {
         (self.inputs, self.outputs) = (inputs, outputs);
-        let size = self.depth() * outputs.div_ceil(self.width()) * self.width();
+        let size = self.size();
         match &mut self.data {
             Data::F32(data) => data.resize(size),
             Data::Bf16(data) => data.resize(size / 2),

@@ -1,7 +1,7 @@
 //! The encoder on the CPU kernels, over packed sequences without padding.
 
 use super::config::Config;
-use super::weights::{LayerWeights, LinearWeights, NormWeights, Weights};
+use super::weights::{LayerWeights, LinearWeights, NormWeights, Table, Weights};
 use super::{Encoder, Hidden, Sequence, type_row};
 use crate::error::{Error, Result};
 use crate::kernels::{self, After, Aligned, Between, Head, Input, Kernel, Norm, Operand, Out, Packed, Rows, Scratch, Target};
@@ -19,8 +19,8 @@ pub struct Dense {
 
 impl Dense {
     /// Pack `weights` for `kernel`.
-    pub fn new(weights: &LinearWeights, kernel: Kernel) -> Self {
-        Self { packed: Packed::from_linear(&weights.weight, weights.outputs, weights.inputs, kernel), bias: weights.bias.clone() }
+    pub fn new(weights: LinearWeights, kernel: Kernel) -> Self {
+        Self { packed: Packed::from_linear(&weights.weight, weights.outputs, weights.inputs, kernel), bias: weights.bias }
     }
 
     /// Numbers of an output row.
@@ -57,37 +57,28 @@ impl Dense {
 
 /// One post-norm transformer layer.
 pub struct Layer {
-    qkv: Dense,
-    out: Dense,
-    attention_norm: NormWeights,
-    up: Dense,
-    down: Dense,
-    output_norm: NormWeights,
+    weights: LayerWeights<Dense>,
     heads: usize,
     epsilon: f32,
     kernel: Kernel,
 }
 
 impl Layer {
-    /// Pack a layer.
-    pub fn new(weights: LayerWeights, heads: usize, epsilon: f32, kernel: Kernel) -> Self {
-        let dense = |weights: &LinearWeights| Dense::new(weights, kernel);
-        Self {
-            qkv: dense(&weights.qkv),
-            out: dense(&weights.out),
-            up: dense(&weights.up),
-            down: dense(&weights.down),
-            attention_norm: weights.attention_norm,
-            output_norm: weights.output_norm,
-            heads,
-            epsilon,
-            kernel,
-        }
+    /// Read a layer by its tensors' names below it (see [`LayerWeights::read`]) and pack it.
+    pub fn read(
+        (hidden, intermediate, heads): (usize, usize, usize),
+        epsilon: f32,
+        kernel: Kernel,
+        get: impl Fn(&str, &[usize]) -> Result<Vec<f32>>,
+    ) -> Result<Self> {
+        let weights = LayerWeights::read(hidden, intermediate, get, |linear| Ok(Dense::new(linear, kernel)))?;
+        Ok(Self { weights, heads, epsilon, kernel })
     }
 
     /// Run over `x` = `[Σ lengths, hidden]`, whose sequences attend to themselves only.
     pub fn forward(&self, x: &mut [f32], lengths: &[usize], work: &mut Workspace) {
-        let hidden = self.out.outputs();
+        let LayerWeights { out, attention_norm, up, down, output_norm, .. } = &self.weights;
+        let hidden = out.outputs();
         work.context.resize(x.len() / hidden, hidden);
         let mut first = 0;
         for lengths in groups(lengths) {
@@ -100,31 +91,32 @@ impl Layer {
         for (block, x) in x.chunks_mut(together * hidden).enumerate() {
             let rows = x.len() / hidden;
             work.next.resize(x.len());
-            work.wide.resize(rows, self.up.outputs());
+            work.wide.resize(rows, up.outputs());
             let clock = Clock::start();
             let context = work.context.rows(block * together, rows);
-            self.out.product(context, Out::rows(&mut work.next, hidden), After::Nothing, &mut work.operand);
+            out.product(context, Out::rows(&mut work.next, hidden), After::Nothing, &mut work.operand);
             let clock = work.book(clock, Stage::Linear);
-            kernels::add_layer_norm(self.kernel, x, &work.next, &self.norm(&self.out, &self.attention_norm));
+            kernels::add_layer_norm(self.kernel, x, &work.next, &self.norm(out, attention_norm));
             let clock = work.book(clock, Stage::Norm);
-            self.up.product(self.up.rows(x), work.wide.part(0, 0), After::Gelu(&self.up.bias), &mut work.operand);
-            self.down.product(work.wide.rows(0, rows), Out::rows(&mut work.next, hidden), After::Nothing, &mut work.operand);
+            up.product(up.rows(x), work.wide.part(0, 0), After::Gelu(&up.bias), &mut work.operand);
+            down.product(work.wide.rows(0, rows), Out::rows(&mut work.next, hidden), After::Nothing, &mut work.operand);
             let clock = work.book(clock, Stage::Linear);
-            kernels::add_layer_norm(self.kernel, x, &work.next, &self.norm(&self.down, &self.output_norm));
+            kernels::add_layer_norm(self.kernel, x, &work.next, &self.norm(down, output_norm));
             work.book(clock, Stage::Norm);
         }
     }
 
     /// Attention of some sequences, `x`, into `work.context` from row `first` on.
     fn attend(&self, x: &[f32], first: usize, lengths: &[usize], work: &mut Workspace) {
-        let hidden = self.out.outputs();
+        let qkv = &self.weights.qkv;
+        let hidden = qkv.outputs() / 3;
         let (rows, size) = (x.len() / hidden, hidden / self.heads);
         work.qkv.resize(rows, 3 * hidden);
         // A head's rows one after the other, so that attention reads memory in order, where heads are whole panels.
         let (stride, block, apart) = if size.is_multiple_of(32) { (size, size, rows * size) } else { (3 * hidden, 3 * hidden, size) };
         let clock = Clock::start();
         let out = work.qkv.blocks(stride, block, apart);
-        self.qkv.product(self.qkv.rows(x), out, After::Bias(&self.qkv.bias), &mut work.operand);
+        qkv.product(qkv.rows(x), out, After::Bias(&qkv.bias), &mut work.operand);
         let clock = work.book(clock, Stage::Linear);
         let mut row = 0;
         for &length in lengths.iter().filter(|&&length| length > 0) {
@@ -191,7 +183,7 @@ impl Workspace {
 
 /// The whole encoder.
 pub struct CpuEncoder {
-    word: Vec<f32>,
+    word: Table,
     position: Vec<f32>,
     kind: Vec<f32>,
     norm: NormWeights,
@@ -225,15 +217,15 @@ impl CpuEncoder {
 
     fn layer(weights: &Weights<'_>, config: &Config, kernel: Kernel, number: usize) -> Result<Layer> {
         let read = |name: &str, shape: &[usize]| weights.encoder(&format!("encoder.layer.{number}.{name}"), shape);
-        let layer = LayerWeights::read(config.hidden_size, config.intermediate_size, read)?;
-        Ok(Layer::new(layer, config.num_attention_heads, config.layer_norm_eps, kernel))
+        let sizes = (config.hidden_size, config.intermediate_size, config.num_attention_heads);
+        Layer::read(sizes, config.layer_norm_eps, kernel, read)
     }
 
     fn with_layers(weights: &Weights<'_>, config: &Config, kernel: Kernel, layers: Vec<Layer>) -> Result<Self> {
         let hidden = config.hidden_size;
         let get = |name: &str, shape: &[usize]| weights.encoder(&format!("embeddings.{name}"), shape);
         Ok(Self {
-            word: get("word_embeddings.weight", &[config.vocab_size, hidden])?,
+            word: weights.table("embeddings.word_embeddings.weight", &[config.vocab_size, hidden])?,
             position: get("position_embeddings.weight", &[config.max_position_embeddings, hidden])?,
             kind: get("token_type_embeddings.weight", &[config.type_vocab_size, hidden])?,
             norm: NormWeights { scale: get("LayerNorm.weight", &[hidden])?, shift: get("LayerNorm.bias", &[hidden])? },
@@ -250,27 +242,30 @@ impl CpuEncoder {
     fn embed(&self, batch: &[&Sequence]) -> Result<Vec<f32>> {
         let hidden = self.hidden;
         let rows: usize = batch.iter().map(|s| s.ids.len()).sum();
-        let mut x = Vec::with_capacity(rows * hidden);
-        let mut added = Vec::with_capacity(rows * hidden);
+        let zero = vec![0.0; hidden];
+        let norm = Norm { bias: &zero, scale: &self.norm.scale, shift: &self.norm.shift, epsilon: self.epsilon };
+        let (mut x, mut added) = (vec![0.0; rows * hidden], Vec::new());
+        let mut rest = &mut x[..];
         for sequence in batch {
             if sequence.ids.len() + self.offset > self.positions {
                 let reason = format!("a sequence of {} pieces exceeds the model's positions", sequence.ids.len());
                 return Err(Error::model("encoder", reason));
             }
+            let own;
+            (own, rest) = rest.split_at_mut(sequence.ids.len() * hidden);
+            added.clear();
             for (place, (&id, &kind)) in sequence.ids.iter().zip(&sequence.types).enumerate() {
                 let id = id as usize;
                 if id >= self.vocab {
                     return Err(Error::model("encoder", format!("piece id {id} is outside the vocabulary")));
                 }
                 let kind = type_row(kind, self.kind.len() / hidden);
-                x.extend_from_slice(&self.word[id * hidden..][..hidden]);
+                self.word.read(id, &mut own[place * hidden..][..hidden]);
                 let position = &self.position[(place + self.offset) * hidden..][..hidden];
                 added.extend(position.iter().zip(&self.kind[kind * hidden..][..hidden]).map(|(p, k)| p + k));
             }
+            kernels::add_layer_norm(self.kernel, own, &added, &norm);
         }
-        let zero = vec![0.0; hidden];
-        let norm = Norm { bias: &zero, scale: &self.norm.scale, shift: &self.norm.shift, epsilon: self.epsilon };
-        kernels::add_layer_norm(self.kernel, &mut x, &added, &norm);
         Ok(x)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::config::{Config, CutConfig, ExtractConfig};
 use super::cpu::{Dense, Layer, Workspace};
-use super::weights::{LayerWeights, LinearWeights, NormWeights, Weights};
+use super::weights::{LinearWeights, NormWeights, Weights};
 use crate::data::StanceKind;
 use crate::error::Result;
 use crate::kernels::{self, Kernel, Norm};
@@ -94,7 +94,7 @@ impl Heads {
         let dense_of = |name: &str, outputs: usize, inputs: usize, kernel: Kernel| -> Result<Dense> {
             let weight = weights.get(&format!("heads.{name}.weight"), &[outputs, inputs])?;
             let bias = weights.get(&format!("heads.{name}.bias"), &[outputs])?;
-            Ok(Dense::new(&LinearWeights { weight, bias, inputs, outputs }, kernel))
+            Ok(Dense::new(LinearWeights { weight, bias, inputs, outputs }, kernel))
         };
         let dense = |name: &str, outputs: usize, inputs: usize| dense_of(name, outputs, inputs, kernel);
         let two_layers = |name: &str, outputs: usize, inner: usize, inputs: usize| -> Result<TwoLayers> {
@@ -103,7 +103,7 @@ impl Heads {
         let layers = |name: &str, count: usize, size: usize, inner: usize, attention: usize, kernel: Kernel| -> Result<Vec<Layer>> {
             let layer = |i: usize| -> Result<Layer> {
                 let read = |tensor: &str, shape: &[usize]| weights.get(&format!("heads.{name}.layer.{i}.{tensor}"), shape);
-                Ok(Layer::new(LayerWeights::read(size, inner, read)?, attention, config.layer_norm_eps, kernel))
+                Layer::read((size, inner, attention), config.layer_norm_eps, kernel, read)
             };
             (0..count).map(layer).collect()
         };

@@ -94,13 +94,13 @@ impl CandleEncoder {
         let mut layers = Vec::new();
         for i in 0..config.num_hidden_layers {
             let read = |name: &str, shape: &[usize]| weights.encoder(&format!("encoder.layer.{i}.{name}"), shape);
-            let layer = LayerWeights::read(hidden, config.intermediate_size, read)?;
+            let layer = LayerWeights::read(hidden, config.intermediate_size, read, |linear| Linear::new(linear, &device))?;
             layers.push(Layer {
-                qkv: Linear::new(layer.qkv, &device)?,
-                out: Linear::new(layer.out, &device)?,
+                qkv: layer.qkv,
+                out: layer.out,
                 attention_norm: LayerNorm::new(layer.attention_norm, epsilon, &device)?,
-                up: Linear::new(layer.up, &device)?,
-                down: Linear::new(layer.down, &device)?,
+                up: layer.up,
+                down: layer.down,
                 output_norm: LayerNorm::new(layer.output_norm, epsilon, &device)?,
             });
         }

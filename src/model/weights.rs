@@ -1,15 +1,18 @@
 //! `model.safetensors`: named tensors in f32, f16 or bf16, or matrices in i8 with a scale a row (`scripts/pack.py`), read as f32.
 
 use crate::error::{Error, Result};
+use crate::kernels::Mapped;
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 /// The tensors of a model file.
 pub struct Weights<'a> {
+    file: &'a Mapped,
     tensors: SafeTensors<'a>,
     prefix: &'static str,
     model: String,
@@ -36,15 +39,15 @@ const HEADS: &str = "heads.";
 const PREFIXES: [&str; 6] = ["", "bert.", "roberta.", "encoder_model.", "model.", "base_model."];
 
 impl<'a> Weights<'a> {
-    /// Read the header of `bytes`; `model` names the folder in messages.
-    pub fn parse(bytes: &'a [u8], model: &str) -> Result<Self> {
-        let tensors = SafeTensors::deserialize(bytes).map_err(|e| Error::model(model, format!("model.safetensors: {e}")))?;
+    /// Read the header of `file`; `model` names the folder in messages.
+    pub fn parse(file: &'a Mapped, model: &str) -> Result<Self> {
+        let tensors = SafeTensors::deserialize(file).map_err(|e| Error::model(model, format!("model.safetensors: {e}")))?;
         let probe = "embeddings.word_embeddings.weight";
         let prefix = PREFIXES
             .into_iter()
             .find(|prefix| tensors.tensor(&format!("{prefix}{probe}")).is_ok())
             .ok_or_else(|| Error::model(model, format!("model.safetensors has no tensor {probe}; is it a BERT or RoBERTa encoder?")))?;
-        Ok(Self { tensors, prefix, model: model.to_string(), rank: 0, read: Mutex::default() })
+        Ok(Self { file, tensors, prefix, model: model.to_string(), rank: 0, read: Mutex::default() })
     }
 
     /// The encoder as passes with a target see it: with the changes of `heads.stance.adapter`, of this rank.
@@ -84,31 +87,51 @@ impl<'a> Weights<'a> {
         }
     }
 
-    /// A tensor by its full name, checked against `shape`.
-    pub fn get(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+    /// A tensor as it is in the file, if it has the `shape`.
+    fn checked(&self, name: &str, shape: &[usize]) -> Result<TensorView<'_>> {
         let view = self.tensors.tensor(name).map_err(|_| Error::model(&self.model, format!("model.safetensors has no tensor {name}")))?;
         if view.shape() != shape {
             let reason = format!("tensor {name} has the shape {:?}, config.json asks for {shape:?}", view.shape());
             return Err(Error::model(&self.model, reason));
         }
+        Ok(view)
+    }
+
+    /// A tensor by its full name, checked against `shape`.
+    pub fn get(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        let view = self.checked(name, shape)?;
         if name.starts_with(HEADS) {
             self.read.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_string());
         }
         let data = view.data();
-        Ok(match view.dtype() {
-            Dtype::F32 => data.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect(),
-            Dtype::F16 => widened(data, f16::from_le_bytes, |halves, out| halves.convert_to_f32_slice(out)),
-            Dtype::BF16 => widened(data, bf16::from_le_bytes, |halves, out| halves.convert_to_f32_slice(out)),
+        let mut out = vec![0.0; shape.iter().product()];
+        match view.dtype() {
             Dtype::I8 if shape.len() == 2 => {
                 let scales = self.get(&format!("{}.scale", name.strip_suffix(".weight").unwrap_or(name)), &shape[..1])?;
-                let rows = data.chunks_exact(shape[1].max(1)).zip(scales);
-                rows.flat_map(|(row, scale)| row.iter().map(move |&byte| f32::from(byte.cast_signed()) * scale)).collect()
+                let width = shape[1].max(1);
+                for ((row, scale), out) in data.chunks_exact(width).zip(scales).zip(out.chunks_exact_mut(width)) {
+                    row.iter().zip(out).for_each(|(byte, out)| *out = f32::from(byte.cast_signed()) * scale);
+                }
             }
+            kind @ (Dtype::F32 | Dtype::F16 | Dtype::BF16) => widen(kind, data, &mut out),
             other => {
                 let reason = format!("tensor {name} is {other:?}; only f32, f16, bf16 and matrices of i8 with scales are read");
                 return Err(Error::model(&self.model, reason));
             }
-        })
+        }
+        Ok(out)
+    }
+
+    /// Rows of the encoder that are looked up, by the name below the model's prefix: they stay in the file.
+    pub fn table(&self, name: &str, shape: &[usize; 2]) -> Result<Table> {
+        let view = self.checked(&format!("{}{name}", self.prefix), shape)?;
+        let kind = view.dtype();
+        if !matches!(kind, Dtype::F32 | Dtype::F16 | Dtype::BF16) {
+            return Ok(Table::Own(self.encoder(name, shape)?, shape[1]));
+        }
+        let start = view.data().as_ptr().addr() - self.file.as_ptr().addr();
+        let width = view.data().len() / shape[0].max(1);
+        Ok(Table::Kept { file: self.file.clone(), rows: start..start + view.data().len(), width, kind })
     }
 
     /// Tensors under `heads.` that nothing has read, sorted.
@@ -145,17 +168,48 @@ fn is_finite(view: &TensorView<'_>) -> bool {
     }
 }
 
-/// Halves to f32, a block at a time, for the bytes need not be aligned.
-fn widened<T: Copy>(data: &[u8], read: impl Fn([u8; 2]) -> T, widen: impl Fn(&[T], &mut [f32])) -> Vec<f32> {
-    const BLOCK: usize = 1024;
-    let mut out = vec![0.0; data.len() / 2];
-    let mut block = Vec::with_capacity(BLOCK);
-    for (bytes, out) in data.chunks(2 * BLOCK).zip(out.chunks_mut(BLOCK)) {
-        block.clear();
-        block.extend(bytes.as_chunks().0.iter().map(|&b| read(b)));
-        widen(&block, out);
+/// Numbers in f32, f16 or bf16 to f32. The bytes need not be aligned: halves are, a block at a time, on their way.
+fn widen(kind: Dtype, data: &[u8], out: &mut [f32]) {
+    fn halves<T: Copy>(data: &[u8], out: &mut [f32], zero: T, read: impl Fn([u8; 2]) -> T, widen: impl Fn(&[T], &mut [f32])) {
+        const BLOCK: usize = 512;
+        let mut block = [zero; BLOCK];
+        for (bytes, out) in data.chunks(2 * BLOCK).zip(out.chunks_mut(BLOCK)) {
+            bytes.as_chunks().0.iter().zip(&mut block).for_each(|(&b, half)| *half = read(b));
+            widen(&block[..out.len()], out);
+        }
     }
-    out
+    match kind {
+        Dtype::F16 => halves(data, out, f16::ZERO, f16::from_le_bytes, |halves, out| halves.convert_to_f32_slice(out)),
+        Dtype::BF16 => halves(data, out, bf16::ZERO, bf16::from_le_bytes, |halves, out| halves.convert_to_f32_slice(out)),
+        _ => data.as_chunks().0.iter().zip(out).for_each(|(&b, out)| *out = f32::from_le_bytes(b)),
+    }
+}
+
+/// Rows of numbers, each read by itself.
+pub enum Table {
+    /// In a file of weights.
+    Kept {
+        /// The file.
+        file: Mapped,
+        /// Where the rows stand in it, in bytes.
+        rows: Range<usize>,
+        /// Bytes of a row.
+        width: usize,
+        /// F32, F16 or BF16.
+        kind: Dtype,
+    },
+    /// In memory, so many to a row.
+    Own(Vec<f32>, usize),
+}
+
+impl Table {
+    /// Row `index` as f32, into as many numbers.
+    pub fn read(&self, index: usize, out: &mut [f32]) {
+        match self {
+            Self::Kept { file, rows, width, kind } => widen(*kind, &file[rows.clone()][index * width..][..*width], out),
+            Self::Own(numbers, width) => out.copy_from_slice(&numbers[index * width..][..*width]),
+        }
+    }
 }
 
 /// Weight and bias of a layer norm.
@@ -179,24 +233,30 @@ pub struct LinearWeights {
 }
 
 /// One transformer layer; queries, keys and values stacked into one product.
-pub struct LayerWeights {
+pub struct LayerWeights<L> {
     /// `[3 · hidden, hidden]`.
-    pub qkv: LinearWeights,
+    pub qkv: L,
     /// `[hidden, hidden]`.
-    pub out: LinearWeights,
+    pub out: L,
     /// After attention.
     pub attention_norm: NormWeights,
     /// `[intermediate, hidden]`.
-    pub up: LinearWeights,
+    pub up: L,
     /// `[hidden, intermediate]`.
-    pub down: LinearWeights,
+    pub down: L,
     /// After the feed-forward part.
     pub output_norm: NormWeights,
 }
 
-impl LayerWeights {
-    /// Read a layer by the usual BERT names; `get` resolves a name below the layer.
-    pub fn read(hidden: usize, intermediate: usize, get: impl Fn(&str, &[usize]) -> Result<Vec<f32>>) -> Result<Self> {
+impl<L> LayerWeights<L> {
+    /// Read a layer by the usual BERT names; `get` resolves a name below the layer. Each linear layer is made by `make` before the
+    /// next is read, so that one's numbers take the memory of another's.
+    pub fn read(
+        hidden: usize,
+        intermediate: usize,
+        get: impl Fn(&str, &[usize]) -> Result<Vec<f32>>,
+        make: impl Fn(LinearWeights) -> Result<L>,
+    ) -> Result<Self> {
         let linear = |name: &str, outputs: usize, inputs: usize| -> Result<LinearWeights> {
             let weight = get(&format!("{name}.weight"), &[outputs, inputs])?;
             Ok(LinearWeights { weight, bias: get(&format!("{name}.bias"), &[outputs])?, inputs, outputs })
@@ -205,6 +265,7 @@ impl LayerWeights {
             Ok(NormWeights { scale: get(&format!("{name}.weight"), &[hidden])?, shift: get(&format!("{name}.bias"), &[hidden])? })
         };
         let mut qkv = linear("attention.self.query", hidden, hidden)?;
+        qkv.weight.reserve_exact(2 * hidden * hidden);
         for name in ["attention.self.key", "attention.self.value"] {
             let part = linear(name, hidden, hidden)?;
             qkv.weight.extend(part.weight);
@@ -212,11 +273,11 @@ impl LayerWeights {
         }
         qkv.outputs = 3 * hidden;
         Ok(Self {
-            qkv,
-            out: linear("attention.output.dense", hidden, hidden)?,
+            qkv: make(qkv)?,
+            out: make(linear("attention.output.dense", hidden, hidden)?)?,
             attention_norm: norm("attention.output.LayerNorm")?,
-            up: linear("intermediate.dense", intermediate, hidden)?,
-            down: linear("output.dense", hidden, intermediate)?,
+            up: make(linear("intermediate.dense", intermediate, hidden)?)?,
+            down: make(linear("output.dense", hidden, intermediate)?)?,
             output_norm: norm("output.LayerNorm")?,
         })
     }
@@ -227,7 +288,7 @@ mod tests {
     use super::*;
     use std::collections::HashMap;
 
-    fn bytes(tensors: &[(&str, Dtype, &[usize], &[u8])]) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    fn file(tensors: &[(&str, Dtype, &[usize], &[u8])]) -> Result<Mapped, Box<dyn std::error::Error>> {
         let word: &[u8] = &[0; 4];
         let probe = ("embeddings.word_embeddings.weight", Dtype::F32, &[1usize, 1] as &[usize], word);
         let views = tensors
@@ -235,7 +296,7 @@ mod tests {
             .chain([&probe])
             .map(|&(name, dtype, shape, data)| Ok((name.to_string(), TensorView::new(dtype, shape.to_vec(), data)?)));
         let views: HashMap<String, TensorView<'_>> = views.collect::<Result<_, safetensors::SafeTensorError>>()?;
-        Ok(safetensors::serialize(views, None)?)
+        Ok(Mapped::Static(safetensors::serialize(views, None)?.leak()))
     }
 
     fn floats(values: &[f32]) -> Vec<u8> {
@@ -246,11 +307,34 @@ mod tests {
     fn eight_bits_have_a_scale_a_row() -> Result<(), Box<dyn std::error::Error>> {
         let (rows, scales) = ([127u8, 0, 129, 1], floats(&[0.5, 2.0]));
         let matrix = ("heads.a.weight", Dtype::I8, &[2usize, 2] as &[usize], &rows as &[u8]);
-        let whole = bytes(&[matrix, ("heads.a.scale", Dtype::F32, &[2], &scales)])?;
+        let whole = file(&[matrix, ("heads.a.scale", Dtype::F32, &[2], &scales)])?;
         assert_eq!(Weights::parse(&whole, "m")?.get("heads.a.weight", &[2, 2])?, [63.5, 0.0, -254.0, 2.0]);
-        let alone = bytes(&[matrix])?;
+        let alone = file(&[matrix])?;
         let error = Weights::parse(&alone, "m")?.get("heads.a.weight", &[2, 2]).err().map(|e| e.to_string());
         assert_eq!(error.as_deref(), Some("model m: model.safetensors has no tensor heads.a.scale"));
+        Ok(())
+    }
+
+    #[test]
+    fn rows_of_a_table_are_those_of_the_tensor() -> Result<(), Box<dyn std::error::Error>> {
+        const NAME: &str = "embeddings.more.weight";
+        let values = [0.5, -2.0, 3.0, 0.25, 96.0, -1.0f32];
+        let halves: Vec<u8> = values.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect();
+        let brains: Vec<u8> = values.iter().flat_map(|&x| bf16::from_f32(x).to_le_bytes()).collect();
+        let (bytes, scales) = ([1u8, 252, 6, 2, 0, 248], floats(&[0.5, 0.125]));
+        for (kind, data) in [(Dtype::F32, &floats(&values)), (Dtype::F16, &halves), (Dtype::BF16, &brains), (Dtype::I8, &bytes.to_vec())] {
+            let file =
+                file(&[(NAME, kind, &[2, 3], data), ("embeddings.more.scale", Dtype::F32, &[2], &scales), ("odd", Dtype::I8, &[1], &[7])])?;
+            let weights = Weights::parse(&file, "m")?;
+            let (table, whole) = (weights.table(NAME, &[2, 3])?, weights.encoder(NAME, &[2, 3])?);
+            assert!(kind == Dtype::I8 || whole == values, "{kind:?}");
+            for (index, row) in whole.chunks(3).enumerate() {
+                let mut out = [9.0; 3];
+                table.read(index, &mut out);
+                assert_eq!(out, row, "{kind:?}");
+            }
+            assert!(weights.table(NAME, &[3, 2]).is_err() && weights.table("embeddings.less.weight", &[2, 3]).is_err());
+        }
         Ok(())
     }
 
@@ -260,7 +344,7 @@ mod tests {
         let halves: Vec<u8> = [f16::ONE, f16::NAN].iter().flat_map(|x| x.to_le_bytes()).collect();
         let brains: Vec<u8> = [bf16::ONE, bf16::INFINITY].iter().flat_map(|x| x.to_le_bytes()).collect();
         let named = |dtype, data: &[u8]| {
-            Ok::<_, Box<dyn std::error::Error>>(Weights::parse(&bytes(&[("a", dtype, &[2], data)])?, "m")?.not_finite())
+            Ok::<_, Box<dyn std::error::Error>>(Weights::parse(&file(&[("a", dtype, &[2], data)])?, "m")?.not_finite())
         };
         assert_eq!(named(Dtype::F32, &fine)?, None);
         for (dtype, data) in [(Dtype::F32, &endless), (Dtype::F16, &halves), (Dtype::BF16, &brains)] {
@@ -272,7 +356,7 @@ mod tests {
     #[test]
     fn an_adapter_is_added_to_its_matrix_alone() -> Result<(), Box<dyn std::error::Error>> {
         let (plain, out, into) = (floats(&[1.0, 2.0, 3.0, 4.0]), floats(&[1.0, 10.0]), floats(&[0.5, 0.25]));
-        let file = bytes(&[
+        let file = file(&[
             ("encoder.layer.0.output.dense.weight", Dtype::F32, &[2, 2], &plain),
             ("encoder.layer.0.attention.output.LayerNorm.weight", Dtype::F32, &[2], &out),
             ("heads.stance.adapter.0.down.out.weight", Dtype::F32, &[2, 1], &out),
